@@ -1,0 +1,47 @@
+"""A layer as a value: exactly what its directory holds, path by path.
+
+A layer's directory in the store never needs opaque marks. Overlayfs stops at the first lower directory entry that is
+not a directory, so a replaced type hides what is below, and a recreated directory is expressed by one whiteout for
+each child that is gone. That makes a layer independent of the xattr namespace of the mount that made it, lets a whole
+run of layers be merged by the same code that seals one, and gives the same change the same listing wherever it is made.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from layerctl.model.scan import RootPath
+
+_SIZE = re.compile(rb" size=(\d+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """The content of one layer.
+
+    Attributes:
+        entries: by path: the entry to be there, in the text form of :mod:`layerctl.model.listing`, or None for a
+            whiteout. Parents of every path are included with the metadata that they have in the commit, because
+            overlayfs shows the topmost directory's metadata. Not sorted.
+        links: hard-link groups among ``entries``: each a sorted tuple of two or more paths; groups sorted.
+    """
+
+    entries: dict[RootPath, bytes | None]
+    links: tuple[tuple[RootPath, ...], ...] = ()
+
+    @property
+    def size(self) -> int:
+        """Bytes of content; a hard-linked file counts once."""
+        again = {path for group in self.links for path in group[1:]}
+        total = 0
+        for path, text in self.entries.items():
+            if text is not None and path not in again and (match := _SIZE.search(text)):
+                total += int(match[1])
+        return total
+
+    def sorted(self) -> Iterator[tuple[RootPath, bytes | None]]:
+        """Entries by raw path bytes: a parent always comes before its children."""
+        for path in sorted(self.entries):
+            yield path, self.entries[path]

@@ -1,0 +1,42 @@
+"""What one write layer or one archive layer says: additions, changes and deletions, as a tree."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from layerctl.model.entry import Entry
+
+#: A path relative to the rootfs: raw bytes, ``/``-separated, no leading slash; ``b""`` is the root itself.
+RootPath = bytes
+
+
+@dataclass(slots=True)
+class ScanDir:
+    """One directory of a write layer.
+
+    Attributes:
+        entry: the directory's own metadata; None where an archive implies the directory without describing it.
+        opaque: nothing of the lower layers' directory of that path shows through.
+        files: everything but directories, by name.
+        dirs: subdirectories, by name.
+        whiteouts: names that are deleted.
+    """
+
+    entry: Entry | None
+    opaque: bool = False
+    files: dict[bytes, Entry] = field(default_factory=dict)
+    dirs: dict[bytes, ScanDir] = field(default_factory=dict)
+    whiteouts: set[bytes] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class Scan:
+    """A whole write layer.
+
+    Attributes:
+        root: the layer's root directory.
+        links: hard-link groups *within this layer*: each a sorted tuple of two or more paths.
+    """
+
+    root: ScanDir
+    links: tuple[tuple[RootPath, ...], ...] = ()
