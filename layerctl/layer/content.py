@@ -1,0 +1,93 @@
+"""File content: digests and copies that keep holes."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+
+from blake3 import blake3
+
+from layerctl.model.ids import Digest
+
+_CHUNK = 1 << 20
+_BIG = 16 << 20
+_BIG_CHUNK = 8 << 20
+_FICLONE = 0x40049409
+_CANNOT_CLONE = {errno.EOPNOTSUPP, errno.EXDEV, errno.EINVAL, errno.ENOTTY, errno.EPERM, errno.ENOSYS}
+_CANNOT_COPY_RANGE = {errno.EOPNOTSUPP, errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EPERM}
+
+EMPTY_DIGEST = Digest(blake3().digest())
+
+
+def digest_bytes(data: bytes) -> Digest:
+    """BLAKE3 of bytes in memory."""
+    return Digest(blake3(data).digest())
+
+
+def digest_fd(fd: int, size_hint: int) -> tuple[Digest, int]:
+    """BLAKE3 of an open regular file from its current position to its end, and the number of bytes read.
+
+    Memory use is constant; big files are hashed on all cores, outside the interpreter lock.
+    """
+    if size_hint < _CHUNK:
+        data = os.read(fd, size_hint + 1)
+        if len(data) == size_hint:
+            return Digest(blake3(data).digest()), size_hint
+        return _digest_stream(fd, blake3(data), len(data), _CHUNK)
+    threads = blake3.AUTO if size_hint >= _BIG else 1
+    return _digest_stream(fd, blake3(max_threads=threads), 0, _BIG_CHUNK if size_hint >= _BIG else _CHUNK)
+
+
+def _digest_stream(fd: int, hasher: blake3, done: int, chunk: int) -> tuple[Digest, int]:
+    buffer = memoryview(bytearray(chunk))
+    while count := os.readv(fd, [buffer]):
+        hasher.update(buffer[:count])
+        done += count
+    return Digest(hasher.digest()), done
+
+
+def copy_content(source: int, target: int) -> None:
+    """Copies one open regular file into another, empty one: by reflink, else range by range, holes kept.
+
+    Both positions are undefined afterwards. The target gets the source's size, even if that ends in a hole.
+    """
+    if _clone(source, target):
+        return
+    size = os.fstat(source).st_size
+    os.ftruncate(target, size)
+    position = 0
+    while position < size:
+        try:
+            start = os.lseek(source, position, os.SEEK_DATA)
+        except OSError as exc:
+            if exc.errno == errno.ENXIO:
+                return
+            raise
+        end = os.lseek(source, start, os.SEEK_HOLE)
+        _copy_range(source, target, start, min(end, size))
+        position = end
+
+
+def _clone(source: int, target: int) -> bool:
+    try:
+        fcntl.ioctl(target, _FICLONE, source)
+    except OSError as exc:
+        if exc.errno in _CANNOT_CLONE:
+            return False
+        raise
+    return True
+
+
+def _copy_range(source: int, target: int, start: int, end: int) -> None:
+    while start < end:
+        try:
+            count = os.copy_file_range(source, target, end - start, start, start)
+        except OSError as exc:
+            if exc.errno not in _CANNOT_COPY_RANGE:
+                raise
+            data = os.pread(source, min(_CHUNK, end - start), start)
+            count = os.pwrite(target, data, start) if data else 0
+        if count == 0:
+            return
+        start += count

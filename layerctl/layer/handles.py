@@ -1,0 +1,80 @@
+"""Open directories of one tree, found component by component and never through a symlink."""
+
+from __future__ import annotations
+
+import os
+from collections import OrderedDict
+from types import TracebackType
+
+from layerctl.layer.metadata import open_dir
+from layerctl.model.scan import RootPath
+
+_KEEP = 128
+
+
+def split(path: RootPath) -> tuple[RootPath, bytes]:
+    """A path's parent and last component."""
+    parent, _, name = path.rpartition(b"/")
+    return parent, name
+
+
+class DirHandles:
+    """A bounded cache of directory descriptors below a root; a context manager that closes what it opened.
+
+    Args:
+        root_fd: an open directory; stays the caller's.
+    """
+
+    def __init__(self, root_fd: int) -> None:
+        self._root = root_fd
+        self._open: OrderedDict[RootPath, int] = OrderedDict()
+
+    def __enter__(self) -> DirHandles:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        while self._open:
+            os.close(self._open.popitem()[1])
+
+    def get(self, path: RootPath) -> int:
+        """The descriptor of the directory at a path, valid until the next call.
+
+        Raises:
+            OSError: it does not exist, is no directory, or lies behind a symlink.
+        """
+        if not path:
+            return self._root
+        if path in self._open:
+            self._open.move_to_end(path)
+            return self._open[path]
+        fd = self._descend(path)
+        self._remember(path, fd)
+        return fd
+
+    def forget(self, path: RootPath) -> None:
+        """Closes the descriptor of a directory that goes away."""
+        fd = self._open.pop(path, None)
+        if fd is not None:
+            os.close(fd)
+
+    def _descend(self, path: RootPath) -> int:
+        parent, name = split(path)
+        while parent and parent not in self._open:
+            parent = split(parent)[0]
+        here = self._open[parent] if parent else self._root
+        names = path[len(parent) :].lstrip(b"/").split(b"/")
+        fd = open_dir(here, names[0])
+        for name in names[1:]:
+            try:
+                below = open_dir(fd, name)
+            finally:
+                os.close(fd)
+            fd = below
+        return fd
+
+    def _remember(self, path: RootPath, fd: int) -> None:
+        self._open[path] = fd
+        if len(self._open) > _KEEP:
+            os.close(self._open.popitem(last=False)[1])

@@ -1,0 +1,28 @@
+"""A layer's id: BLAKE3 over its canonical listing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from blake3 import blake3
+
+from layerctl.model.delta import Delta
+from layerctl.model.ids import LayerId
+from layerctl.model.listing import escape_path
+
+_WHITEOUT = b"type=whiteout"
+
+
+def listing(delta: Delta) -> Iterator[bytes]:
+    """The canonical listing, line by line: sorted by raw path bytes, hard links named by their group's first path."""
+    first = {path: group[0] for group in delta.links for path in group}
+    for path, text in delta.sorted():
+        line = (escape_path(path) or b".") + b" " + (_WHITEOUT if text is None else text)
+        if path in first:
+            line += b" hardlink=" + escape_path(first[path])
+        yield line + b"\n"
+
+
+def layer_id(delta: Delta) -> LayerId:
+    """The id of the layer with this content: the same change has the same id wherever it is made."""
+    return LayerId(blake3(b"".join(listing(delta))).hexdigest())

@@ -1,0 +1,183 @@
+"""Reading a write layer: an overlayfs upperdir → :class:`~layerctl.model.scan.Scan`.
+
+All access goes by directory descriptors and never through a symlink; whatever a container left there, nothing
+outside is reached, and nothing but regular files is ever opened. Source: kernel
+``Documentation/filesystems/overlayfs.rst``, "whiteouts and opaque directories".
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable
+
+from layerctl.errors import UnsafeWriteLayer
+from layerctl.layer.content import digest_fd
+from layerctl.layer.metadata import is_whiteout, kind_of, open_dir, path_in
+from layerctl.layer.xattrs import XattrNamespace, get_xattr, list_xattrs, read_xattrs
+from layerctl.model.entry import Entry, Kind
+from layerctl.model.ids import Digest
+from layerctl.model.recursion import deep_recursion
+from layerctl.model.progress import Progress, silent
+from layerctl.model.scan import RootPath, Scan, ScanDir
+
+#: Gives the digest of a file's content, by its path and status; lets a caller remember digests between scans.
+DigestSource = Callable[[RootPath, os.stat_result, int], Digest | None]
+
+_OPEN_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
+
+
+class LayerScanner:
+    """One pass over one write layer.
+
+    Args:
+        namespace: where the mount that wrote the layer keeps its marks.
+        known: asked for a file's digest before the file is read; may return None.
+        progress: told of entries read.
+        tolerant: entries may vanish while they are read, because somebody is writing.
+    """
+
+    def __init__(
+        self,
+        namespace: XattrNamespace,
+        *,
+        known: DigestSource | None = None,
+        progress: Progress = silent,
+        tolerant: bool = False,
+    ) -> None:
+        self._namespace = namespace
+        self._known = known
+        self._progress = progress
+        self._tolerant = tolerant
+        self._opaque = namespace.mark(b"opaque")
+        self._forbidden = {namespace.mark(b"redirect"), namespace.mark(b"metacopy")}
+        self._whiteout = namespace.mark(b"whiteout")
+        self._inodes: dict[tuple[int, int], list[RootPath]] = {}
+        self._first: dict[tuple[int, int], Entry] = {}
+        self._count = 0
+
+    def scan(self, root_fd: int) -> Scan:
+        """Lists the layer below an open directory.
+
+        Raises:
+            UnsafeWriteLayer: the layer depends on redirects or metadata-only copies.
+            OSError: reading failed.
+        """
+        with deep_recursion():
+            root = self._directory(root_fd, b"")
+        groups = sorted(tuple(sorted(paths)) for paths in self._inodes.values() if len(paths) > 1)
+        return Scan(root, tuple(groups))
+
+    def _directory(self, fd: int, path: RootPath) -> ScanDir:
+        status = os.fstat(fd)
+        names = list_xattrs(fd)
+        result = ScanDir(self._entry(status, Kind.DIR, fd, names), opaque=self._is_opaque(fd, names, path))
+        prefix = path + b"/" if path else b""
+        for name in os.listdir(fd):
+            self._child(fd, os.fsencode(name), prefix, result)
+        return result
+
+    def _child(self, fd: int, name: bytes, prefix: bytes, into: ScanDir) -> None:
+        self._count += 1
+        if self._count % 1024 == 0:
+            self._progress("scanning", self._count, None)
+        try:
+            self._read_child(fd, name, prefix, into)
+        except FileNotFoundError:
+            if not self._tolerant:
+                raise
+
+    def _read_child(self, fd: int, name: bytes, prefix: bytes, into: ScanDir) -> None:
+        status = os.stat(name, dir_fd=fd, follow_symlinks=False)
+        if is_whiteout(status):
+            into.whiteouts.add(name)
+        elif stat.S_ISDIR(status.st_mode):
+            child = open_dir(fd, name)
+            try:
+                into.dirs[name] = self._directory(child, prefix + name)
+            finally:
+                os.close(child)
+        else:
+            entry = self._leaf(fd, name, prefix + name, status)
+            if entry is None:
+                into.whiteouts.add(name)
+            else:
+                into.files[name] = entry
+
+    def _leaf(self, fd: int, name: bytes, path: RootPath, status: os.stat_result) -> Entry | None:
+        inode = (status.st_dev, status.st_ino)
+        if status.st_nlink > 1:
+            paths = self._inodes.setdefault(inode, [])
+            paths.append(path)
+            if len(paths) > 1:
+                return self._first[inode]
+        kind = kind_of(status.st_mode)
+        if kind is Kind.FILE:
+            entry = self._file(fd, name, path)
+        else:
+            target = os.readlink(name, dir_fd=fd) if kind is Kind.SYMLINK else None
+            place = path_in(fd, name)
+            entry = self._entry(status, kind, place, list_xattrs(place), target=target)
+        if status.st_nlink > 1 and entry is not None:
+            self._first[inode] = entry
+        return entry
+
+    def _file(self, dir_fd: int, name: bytes, path: RootPath) -> Entry | None:
+        fd = os.open(name, _OPEN_FILE, dir_fd=dir_fd)
+        try:
+            status = os.fstat(fd)
+            if not stat.S_ISREG(status.st_mode):
+                raise UnsafeWriteLayer(f"{os.fsdecode(path)} changed its type while it was read", hint="try again")
+            names = list_xattrs(fd)
+            if names and self._file_marks(fd, names, path, status):
+                return None
+            digest = self._known(path, status, fd) if self._known else None
+            size = status.st_size
+            if digest is None:
+                digest, size = digest_fd(fd, status.st_size)
+            return self._entry(status, Kind.FILE, fd, names, size=size, digest=digest)
+        finally:
+            os.close(fd)
+
+    def _file_marks(self, fd: int, names: list[bytes], path: RootPath, status: os.stat_result) -> bool:
+        """Whether a regular file is an xattr whiteout (kernel 6.7); refuses what is only half a file."""
+        self._refuse(names, path)
+        return self._whiteout in names and status.st_size == 0
+
+    def _is_opaque(self, fd: int, names: list[bytes], path: RootPath) -> bool:
+        self._refuse(names, path)
+        return self._opaque in names and get_xattr(fd, self._opaque) == b"y"
+
+    def _refuse(self, names: list[bytes], path: RootPath) -> None:
+        for name in self._forbidden.intersection(names):
+            raise UnsafeWriteLayer(
+                f"the write layer has {os.fsdecode(name)} on /{os.fsdecode(path)}: it is no whole diff by itself",
+                hint="it was mounted by something else with redirect_dir or metacopy on; copy the tree and import that",
+            )
+
+    def _entry(
+        self,
+        status: os.stat_result,
+        kind: Kind,
+        place: int | bytes,
+        names: list[bytes],
+        *,
+        size: int = 0,
+        digest: Digest | None = None,
+        target: bytes | None = None,
+    ) -> Entry:
+        device = None
+        if kind is Kind.CHAR or kind is Kind.BLOCK:
+            device = (os.major(status.st_rdev), os.minor(status.st_rdev))
+        return Entry(
+            kind,
+            stat.S_IMODE(status.st_mode) if kind is not Kind.SYMLINK else 0o777,
+            status.st_uid,
+            status.st_gid,
+            status.st_mtime_ns,
+            size,
+            digest,
+            os.fsencode(target) if target is not None else None,
+            device,
+            read_xattrs(place, names, self._namespace) if names else (),
+        )

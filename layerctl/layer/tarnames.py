@@ -1,0 +1,57 @@
+"""What names mean in an image layer's archive: additions, whiteouts, opaque marks.
+
+Source: OCI image-spec, ``layer.md``, "Whiteouts"; names that start with ``.wh..wh.`` are aufs's own and ignored, as
+containerd does.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from enum import Enum
+
+from layerctl.errors import BadArchive
+from layerctl.layer.dircursor import DirPath
+
+_WHITEOUT = b".wh."
+_META = b".wh..wh."
+_OPAQUE = b".wh..wh..opq"
+
+
+class Meaning(Enum):
+    """What an archive's entry stands for."""
+
+    ADDITION = "addition"
+    WHITEOUT = "whiteout"
+    OPAQUE = "opaque"
+    NOTHING = "nothing"
+
+
+@dataclass(frozen=True, slots=True)
+class LayerName:
+    """An entry's name, understood.
+
+    Attributes:
+        meaning: what it stands for.
+        parts: the path that it is about: of the addition, of the deleted name, or of the name in an opaque directory.
+    """
+
+    meaning: Meaning
+    parts: DirPath
+
+
+def understand(parts: DirPath) -> LayerName:
+    """Tells additions from marks.
+
+    Raises:
+        BadArchive: a whiteout that names nothing, or something below a whiteout.
+    """
+    if not any(part.startswith(_WHITEOUT) for part in parts):
+        return LayerName(Meaning.ADDITION, parts)
+    if any(part.startswith(_META) for part in parts):
+        is_mark = parts[-1] == _OPAQUE and not any(part.startswith(_WHITEOUT) for part in parts[:-1])
+        return LayerName(Meaning.OPAQUE if is_mark else Meaning.NOTHING, parts)
+    deleted = parts[-1].removeprefix(_WHITEOUT)
+    if deleted in (b"", b".", b"..") or any(part.startswith(_WHITEOUT) for part in parts[:-1]):
+        raise BadArchive(f"the layer's entry {os.fsdecode(b'/'.join(parts))!r} is no whiteout of anything")
+    return LayerName(Meaning.WHITEOUT, (*parts[:-1], deleted))
