@@ -1,0 +1,107 @@
+"""One directory of a snapshot, as a Git tree.
+
+The tree holds the subdirectories as subtrees and one blob, ``%entries``, with a line for the directory itself (``.``,
+first) and one for everything else in it, sorted by raw name bytes. The root's tree may have a second blob,
+``%hardlinks``. Names are escaped, so neither can collide with a file's; names that Git refuses are escaped further.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from layerctl.errors import Damaged
+from layerctl.model.ids import ObjectId
+from layerctl.model.listing import escape_name, unescape
+from layerctl.snapshot.objects import ObjectStore
+
+ENTRIES = b"%entries"
+HARDLINKS = b"%hardlinks"
+
+_BLOB_MODE = b"100644"
+_TREE_MODE = b"40000"
+
+
+def tree_name(name: bytes) -> bytes:
+    """A directory's name as Git accepts it in a tree, even under ``fsck --strict``.
+
+    Anything that Git could take for ``.git`` on some filesystem begins with ``.g`` or ``git~`` once non-ASCII bytes
+    are escaped; escaping the first byte of those is enough.
+    """
+    escaped = escape_name(name)
+    lower = escaped[:4].lower()
+    if lower.startswith(b".g") or lower == b"git~":
+        return b"%%%02X" % escaped[0] + escaped[1:]
+    return escaped
+
+
+@dataclass(slots=True)
+class Directory:
+    """A directory being read or made.
+
+    Attributes:
+        itself: text form of the directory's own entry.
+        files: text form of everything in it but directories, by raw name.
+        dirs: tree ids of subdirectories, by raw name.
+        hardlinks: the blob of the snapshot's hard-link groups; in the root only.
+    """
+
+    itself: bytes
+    files: dict[bytes, bytes] = field(default_factory=dict)
+    dirs: dict[bytes, ObjectId] = field(default_factory=dict)
+    hardlinks: ObjectId | None = None
+
+
+def load(objects: ObjectStore, oid: ObjectId) -> Directory:
+    """Reads a directory.
+
+    Raises:
+        Damaged: an object is missing or malformed.
+    """
+    directory = Directory(b"")
+    entries: ObjectId | None = None
+    for name, child in _parse_tree(objects.read(oid)):
+        if name == ENTRIES:
+            entries = child
+        elif name == HARDLINKS:
+            directory.hardlinks = child
+        else:
+            directory.dirs[unescape(name)] = child
+    if entries is None:
+        raise Damaged(f"snapshot tree {oid.hex()} has no listing")
+    _parse_entries(objects.read(entries), directory)
+    return directory
+
+
+def save(objects: ObjectStore, directory: Directory) -> ObjectId:
+    """Writes a directory; equal directories get equal ids."""
+    lines = [b". " + directory.itself]
+    lines += [escape_name(name) + b" " + text for name, text in sorted(directory.files.items())]
+    rows = [(ENTRIES, _BLOB_MODE, objects.write_blob(b"\n".join(lines) + b"\n"))]
+    if directory.hardlinks is not None:
+        rows.append((HARDLINKS, _BLOB_MODE, directory.hardlinks))
+    rows += [(tree_name(name), _TREE_MODE, child) for name, child in directory.dirs.items()]
+    rows.sort(key=lambda row: row[0] + b"/" if row[1] is _TREE_MODE else row[0])
+    return objects.write_tree(b"".join(b"%s %s\0%s" % (mode, name, child) for name, mode, child in rows))
+
+
+def _parse_tree(data: bytes) -> list[tuple[bytes, ObjectId]]:
+    rows = []
+    position = 0
+    while position < len(data):
+        end = data.index(b"\0", position)
+        _, _, name = data[position:end].partition(b" ")
+        position = end + 21
+        rows.append((name, ObjectId(data[end + 1 : position])))
+    return rows
+
+
+def _parse_entries(data: bytes, directory: Directory) -> None:
+    files = directory.files
+    for line in data.split(b"\n"):
+        name, _, text = line.partition(b" ")
+        if name == b".":
+            directory.itself = text
+        elif name:
+            files[unescape(name) if b"%" in name else name] = text
+    if not directory.itself:
+        raise Damaged("a snapshot listing lacks the line of its directory")
