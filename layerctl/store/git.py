@@ -1,0 +1,285 @@
+"""The Git repository below ``.layerctl/git``: objects, refs, reflogs and config, through libgit2.
+
+libgit2 syncs nothing by default. Objects are flushed in bulk by the caller (one syncfs); refs and reflogs are synced
+by libgit2 itself (``ENABLE_FSYNC_GITDIR``), which is switched on only while refs are written, because it would also
+sync every loose object on its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+import pygit2
+from pygit2.enums import FileMode, ObjectType, Option, SortMode
+
+from layerctl.errors import Conflict, Damaged, RefMoved, RefNotFound, UsageError
+from layerctl.model.commit import Author
+from layerctl.model.ids import CommitId, ObjectId
+from layerctl.model.operation import RefMove
+
+_CONFIG = {
+    "core.logAllRefUpdates": "always",
+    "gc.auto": "0",
+    "core.sharedRepository": "0600",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ReflogEntry:
+    """One line of a reflog.
+
+    Attributes:
+        old: id before; None for a creation.
+        new: id after; None for a deletion.
+        author: who.
+        date: when, timezone-aware.
+        message: why.
+    """
+
+    old: str | None
+    new: str | None
+    author: Author
+    date: datetime
+    message: str
+
+
+def to_datetime(seconds: int, offset_minutes: int) -> datetime:
+    """A Git time as a timezone-aware datetime."""
+    return datetime.fromtimestamp(seconds, timezone(timedelta(minutes=offset_minutes)))
+
+
+def to_signature(author: Author, when: datetime) -> pygit2.Signature:
+    """A Git signature."""
+    offset = when.utcoffset() or timedelta(0)
+    return pygit2.Signature(author.name, author.email, int(when.timestamp()), int(offset.total_seconds() // 60))
+
+
+class GitRepository:
+    """The object database and the refs of one repository. Implements ``snapshot.objects.ObjectStore``.
+
+    Args:
+        path: the bare repository.
+    """
+
+    def __init__(self, path: Path) -> None:
+        pygit2.option(Option.SET_OWNER_VALIDATION, False)
+        pygit2.option(Option.ENABLE_STRICT_HASH_VERIFICATION, False)
+        try:
+            self._repo = pygit2.Repository(str(path))
+        except pygit2.GitError as exc:
+            raise Damaged(f"cannot open the Git repository {path}: {exc}", hint="run 'layerctl fsck'") from exc
+        self._odb = self._repo.odb
+        #: whether refs are synced as they are written.
+        self.sync_refs = True
+
+    @staticmethod
+    def create(path: Path, branch: str) -> None:
+        """Makes an empty bare repository whose HEAD names ``branch``."""
+        repo = pygit2.init_repository(str(path), bare=True, initial_head=branch)
+        for key, value in _CONFIG.items():
+            repo.config[key] = value
+
+    @property
+    def raw(self) -> pygit2.Repository:
+        """The libgit2 repository, for the other modules of this package."""
+        return self._repo
+
+    # objects
+
+    def read(self, oid: ObjectId) -> bytes:
+        """The raw bytes of an object.
+
+        Raises:
+            Damaged: it is missing or broken.
+        """
+        try:
+            _, data = self._odb.read(pygit2.Oid(raw=oid))
+        except (KeyError, pygit2.GitError) as exc:
+            raise Damaged(f"Git object {oid.hex()} is missing or broken", hint="run 'layerctl fsck'") from exc
+        return bytes(data)
+
+    def write_blob(self, data: bytes) -> ObjectId:
+        """Stores a blob."""
+        return ObjectId(self._odb.write(ObjectType.BLOB, data).raw)
+
+    def write_tree(self, data: bytes) -> ObjectId:
+        """Stores a tree in canonical encoding."""
+        return ObjectId(self._odb.write(ObjectType.TREE, data).raw)
+
+    def has(self, oid: ObjectId) -> bool:
+        """Whether an object is stored."""
+        return pygit2.Oid(raw=oid) in self._odb
+
+    def write_many(self, objects: list[tuple[ObjectId, bool, bytes]]) -> None:
+        """Stores ``(id, is_tree, data)`` rows, none of which is stored yet."""
+        for _, is_tree, data in objects:
+            self._odb.write(ObjectType.TREE if is_tree else ObjectType.BLOB, data)
+
+    # refs
+
+    def ref(self, name: str) -> str | None:
+        """The hex id that a full ref name leads to (a tag object stays one), or None."""
+        try:
+            return str(self._repo.lookup_reference(name).resolve().target)
+        except (KeyError, pygit2.InvalidSpecError):
+            return None
+        except pygit2.GitError as exc:
+            raise Damaged(f"the ref {name} is damaged: {exc}", hint="run 'layerctl fsck'") from exc
+
+    def refs(self, prefix: str = "refs/") -> dict[str, str]:
+        """Full names and hex ids of all refs below a prefix, sorted by name."""
+        names = sorted(name for name in self._repo.references if name.startswith(prefix))
+        found = ((name, self.ref(name)) for name in names)
+        return {name: target for name, target in found if target is not None}
+
+    @staticmethod
+    def check_ref_name(name: str) -> None:
+        """Raises UsageError unless ``name`` is a well-formed full ref name."""
+        if not pygit2.reference_is_valid_name(name) or name.rpartition("/")[2].startswith("-"):
+            raise UsageError(f"'{name.split('/', 2)[-1]}' is not a valid name", hint="see 'git help check-ref-format'")
+
+    def move_ref(self, move: RefMove, author: Author) -> None:
+        """Makes one ref move; does nothing if it was made before.
+
+        Raises:
+            RefMoved: the ref is neither where it was nor where it goes.
+        """
+        current = self.ref(move.ref)
+        if current == move.new:
+            return
+        if current != move.old:
+            raise RefMoved(f"{move.ref} was moved by somebody else, to {current}")
+        self._repo.set_ident(author.name, author.email)
+        try:
+            with self._synced_refs():
+                self._set(move)
+        except pygit2.AlreadyExistsError as exc:
+            raise Conflict(f"cannot set {move.ref}: {exc}") from exc
+        except (pygit2.GitError, ValueError) as exc:
+            raise Conflict(f"cannot move {move.ref}: {exc}", hint="is another Git program at work in here?") from exc
+
+    def _set(self, move: RefMove) -> None:
+        if move.new is None:
+            self._repo.references.delete(move.ref)
+        elif move.old is None:
+            self._repo.create_reference_direct(move.ref, pygit2.Oid(hex=move.new), False, move.message)
+        else:
+            self._repo.lookup_reference(move.ref).set_target(pygit2.Oid(hex=move.new), move.message)
+
+    @contextmanager
+    def _synced_refs(self) -> Iterator[None]:
+        pygit2.option(Option.ENABLE_FSYNC_GITDIR, self.sync_refs)
+        try:
+            yield
+        finally:
+            pygit2.option(Option.ENABLE_FSYNC_GITDIR, False)
+
+    def drop_stale_locks(self, refs: list[str]) -> None:
+        """Removes ref locks that a killed process left; only while the repository's own lock is held."""
+        for name in [*refs, "packed-refs"]:
+            Path(self._repo.path, f"{name}.lock").unlink(missing_ok=True)
+
+    def reflog(self, name: str) -> list[ReflogEntry]:
+        """A ref's history, newest first.
+
+        Raises:
+            RefNotFound: there is no such ref.
+        """
+        try:
+            entries = self._repo.lookup_reference(name).log()
+        except (KeyError, pygit2.InvalidSpecError) as exc:
+            raise RefNotFound(f"no such ref: {name}") from exc
+        return [_reflog_entry(entry) for entry in entries]
+
+    # config
+
+    def config_get(self, key: str) -> str | None:
+        """One value from the repository's, the user's or the system's Git config."""
+        try:
+            return str(self._repo.config[key])
+        except KeyError:
+            return None
+        except (pygit2.GitError, ValueError) as exc:
+            raise UsageError(f"'{key}' is not a valid config key", hint="keys look like section.name") from exc
+
+    def config_set(self, key: str, value: str | None) -> None:
+        """Sets or (None) removes a value in the repository's config."""
+        config = pygit2.Config(str(Path(self._repo.path, "config")))
+        try:
+            if value is None:
+                del config[key]
+            else:
+                config[key] = value
+        except KeyError as exc:
+            raise RefNotFound(f"no config value '{key}'") from exc
+        except (pygit2.GitError, ValueError) as exc:
+            raise UsageError(f"cannot set '{key}': {exc}", hint="keys look like section.name") from exc
+
+    def config_list(self) -> list[tuple[str, str]]:
+        """All values of the repository's own config, in file order."""
+        config = pygit2.Config(str(Path(self._repo.path, "config")))
+        return [(entry.name, entry.value or "") for entry in config]
+
+    # history
+
+    def walk(self, starts: list[CommitId], hidden: list[CommitId], *, topological: bool) -> Iterator[CommitId]:
+        """Commits reachable from ``starts`` but not from ``hidden``, newest first."""
+        order = SortMode.TOPOLOGICAL | SortMode.TIME if topological else SortMode.TIME
+        walker = self._repo.walk(None, order)
+        for commit in starts:
+            walker.push(pygit2.Oid(hex=commit.hex))
+        for commit in hidden:
+            walker.hide(pygit2.Oid(hex=commit.hex))
+        for found in walker:
+            yield CommitId(str(found.id))
+
+    def is_ancestor(self, ancestor: CommitId, descendant: CommitId) -> bool:
+        """Whether one commit is the other or one of its ancestors."""
+        if ancestor == descendant:
+            return True
+        return self._repo.descendant_of(pygit2.Oid(hex=descendant.hex), pygit2.Oid(hex=ancestor.hex))
+
+    def merge_base(self, one: CommitId, other: CommitId) -> CommitId | None:
+        """The best common ancestor of two commits, or None."""
+        found: pygit2.Oid | None = self._repo.merge_base(pygit2.Oid(hex=one.hex), pygit2.Oid(hex=other.hex))
+        return CommitId(str(found)) if found is not None else None
+
+    def tag_message(self, ref: str) -> str | None:
+        """The message of an annotated tag; None for a lightweight one."""
+        target = self._repo[self._repo.lookup_reference(ref).resolve().target]
+        return target.message.rstrip("\n") if isinstance(target, pygit2.Tag) else None
+
+    def create_tag_object(self, name: str, target: CommitId, author: Author, when: datetime, message: str) -> str:
+        """Writes an annotated tag object without a ref; returns its hex id."""
+        signature = to_signature(author, when)
+        zone = f"{signature.offset // 60:+03d}{abs(signature.offset) % 60:02d}"
+        text = (
+            f"object {target}\ntype commit\ntag {name}\n"
+            f"tagger {author.name} <{author.email}> {signature.time} {zone}\n\n{message.rstrip()}\n"
+        )
+        return str(self._odb.write(ObjectType.TAG, text.encode()))
+
+
+def tree_rows(rows: list[tuple[bytes, bool, ObjectId]]) -> bytes:
+    """Encodes a small tree: ``(name, is_tree, id)`` rows in Git's order."""
+    rows.sort(key=lambda row: row[0] + b"/" if row[1] else row[0])
+    modes = {True: b"%o" % FileMode.TREE, False: b"%o" % FileMode.BLOB}
+    return b"".join(b"%s %s\0%s" % (modes[is_tree], name, oid) for name, is_tree, oid in rows)
+
+
+def _reflog_entry(entry: pygit2.RefLogEntry) -> ReflogEntry:
+    def known(oid: pygit2.Oid) -> str | None:
+        return str(oid) if any(oid.raw) else None
+
+    who = entry.committer
+    return ReflogEntry(
+        known(entry.oid_old),
+        known(entry.oid_new),
+        Author(who.name, who.email),
+        to_datetime(who.time, who.offset),
+        entry.message,
+    )

@@ -1,0 +1,146 @@
+"""Operations, made durable before they are made.
+
+An operation is first written down whole (``journal/pending.json``, synced): that is the moment at which it has
+happened. Then its moves are made, each of which can be repeated, and the record goes to ``journal/ops/``. A crash
+before that moment leaves nothing but garbage in ``tmp/``; a crash after it is finished by whichever command comes next.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from layerctl.errors import Damaged, NotFound, RefMoved
+from layerctl.model.commit import Author
+from layerctl.model.operation import FileMove, Operation, RefMove, Rename
+from layerctl.store.durable import Durability
+from layerctl.store.git import GitRepository
+from layerctl.store.layout import Layout
+from layerctl.store.record import dump_record, load_record
+
+
+class Journal:
+    """The pending operation and the operation log of one repository.
+
+    Callers hold the repository's apply lock.
+    """
+
+    def __init__(self, layout: Layout, git: GitRepository, durability: Durability) -> None:
+        self._layout = layout
+        self._git = git
+        self._durability = durability
+        self._pending = layout.journal / "pending.json"
+        self._log = layout.journal / "ops"
+
+    @property
+    def has_pending(self) -> bool:
+        """Whether an operation was interrupted (or is being applied right now)."""
+        return self._pending.exists()
+
+    def recover(self) -> Operation | None:
+        """Finishes an interrupted operation; returns it, or None if there was none."""
+        if not self.has_pending:
+            return None
+        operation = Operation.from_json(load_record(self._pending.read_bytes(), self._pending))
+        self._git.drop_stale_locks([move.ref for move in operation.moves if isinstance(move, RefMove)])
+        self._apply(operation)
+        return operation
+
+    def perform(self, operation: Operation) -> None:
+        """Makes an operation happen.
+
+        Raises:
+            RefMoved: a ref is not where the operation expects it; nothing was changed.
+        """
+        self._check(operation)
+        self._durability.write(self._pending, dump_record(operation.to_json()))
+        self._apply(operation)
+
+    def next_number(self) -> int:
+        """The number of the operation to come."""
+        return max(self._numbers(), default=0) + 1
+
+    def operations(self) -> Iterator[Operation]:
+        """The operation log, newest first."""
+        for number in sorted(self._numbers(), reverse=True):
+            yield self.read(number)
+
+    def read(self, number: int) -> Operation:
+        """One operation.
+
+        Raises:
+            NotFound: there is none of that number.
+        """
+        path = self._path(number)
+        try:
+            data = path.read_bytes()
+        except FileNotFoundError as exc:
+            raise NotFound(f"no operation {number}", hint="'layerctl op log' lists them") from exc
+        return Operation.from_json(load_record(data, path))
+
+    def _numbers(self) -> list[int]:
+        try:
+            return [int(name.partition(".")[0]) for name in os.listdir(self._log) if name[0].isdigit()]
+        except FileNotFoundError:
+            return []
+
+    def _path(self, number: int) -> Path:
+        return self._log / f"{number:010d}.json"
+
+    def _check(self, operation: Operation) -> None:
+        for move in operation.moves:
+            if isinstance(move, RefMove) and self._git.ref(move.ref) != move.old:
+                raise RefMoved(f"{move.ref} was moved meanwhile by somebody else")
+
+    def _apply(self, operation: Operation) -> None:
+        name, _, rest = operation.author.partition(" <")
+        author = Author(name, rest.rstrip(">"))
+        changed: set[Path] = set()
+        for move in operation.moves:
+            if isinstance(move, Rename):
+                changed |= self._rename(move)
+            elif isinstance(move, FileMove):
+                changed |= self._write(move)
+        for path in changed:
+            if path.exists():
+                self._durability.sync_dir(path)
+        for move in operation.moves:
+            if isinstance(move, RefMove):
+                self._git.move_ref(move, author)
+        self._log.mkdir(exist_ok=True)
+        os.rename(self._pending, self._path(operation.number))
+
+    def _rename(self, move: Rename) -> set[Path]:
+        source, target = self._layout.root / move.source, self._layout.root / move.target
+        if not _exists(source):
+            if _exists(target):
+                return set()
+            raise Damaged(f"{source} is missing; an interrupted operation needs it", hint="run 'layerctl fsck'")
+        made = _make_parents(target.parent)
+        os.rename(source, target)
+        return {source.parent, target.parent, *made}
+
+    def _write(self, move: FileMove) -> set[Path]:
+        path = self._layout.root / move.path
+        made = _make_parents(path.parent)
+        if move.new is None:
+            path.unlink(missing_ok=True)
+        else:
+            self._durability.write(path, move.new.encode(), sync_dir=False)
+        return {path.parent, *made}
+
+
+def _exists(path: Path) -> bool:
+    return os.path.lexists(path)
+
+
+def _make_parents(path: Path) -> set[Path]:
+    """Makes a folder and returns every folder that got a new name in it by that."""
+    missing = []
+    while not path.exists():
+        missing.append(path)
+        path = path.parent
+    for folder in reversed(missing):
+        folder.mkdir(mode=0o700)
+    return {folder.parent for folder in missing}

@@ -1,0 +1,207 @@
+"""The layers of a repository, and which of them make up a commit's rootfs.
+
+A rootfs is its commit's layers over each other. overlayfs takes 500 and slows down with each, so a history longer
+than :data:`MAX_MOUNTED` is mounted through *compacted* layers: each stands for a run of 4, 16, 64 … commits that ends
+at a multiple of its length above the base image, and is made of hard links to the files of the layers it merges. The
+depth of a commit, written in base 4, has as many layers as the sum of its digits.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from layerctl.layer.build import LinkPlacer, build_layer
+from layerctl.layer.handles import DirHandles, split
+from layerctl.layer.xattrs import XattrNamespace, drop_inherited_acls
+from layerctl.model.commit import ImageCommit
+from layerctl.model.ids import CommitId, LayerId
+from layerctl.model.progress import Progress, silent
+from layerctl.model.scan import RootPath
+from layerctl.snapshot.compare import compare
+from layerctl.snapshot.delta import make_delta
+from layerctl.store.commits import CommitStore
+from layerctl.store.durable import Durability
+from layerctl.store.git import GitRepository
+from layerctl.store.layout import Layout
+from layerctl.store.record import dump_record, load_record
+
+MAX_MOUNTED = 24
+_RADIX = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A row of commits along first parents that one directory stands for.
+
+    Attributes:
+        fs: the directory.
+        below: the commit under the row; None under the base image.
+    """
+
+    fs: Path
+    below: CommitId | None
+
+
+class LayerStore:
+    """Finds, compacts and opens layers.
+
+    Args:
+        layout: the repository's folders.
+        git: for snapshots.
+        commits: for histories.
+        durability: how hard compacted layers are synced.
+        namespace: spelling of escaped attributes.
+    """
+
+    def __init__(
+        self,
+        layout: Layout,
+        git: GitRepository,
+        commits: CommitStore,
+        durability: Durability,
+        namespace: XattrNamespace = XattrNamespace.TRUSTED,
+    ) -> None:
+        self._layout = layout
+        self._git = git
+        self._commits = commits
+        self._durability = durability
+        self._namespace = namespace
+
+    def folder(self, layer: LayerId) -> Path:
+        """A layer's own folder."""
+        return self._layout.layers / layer.hex
+
+    def fs(self, layer: LayerId) -> Path:
+        """A layer's directory, for overlayfs."""
+        return self.folder(layer) / "fs"
+
+    def stack(self, commit: CommitId, progress: Progress = silent) -> tuple[Path, ...]:
+        """The directories that make up a commit's rootfs, topmost first; never more than a couple of dozen.
+
+        Makes compacted layers where the history is too long without them.
+        """
+        plain = self._walk(commit, self._existing)
+        if len(plain) <= MAX_MOUNTED:
+            return plain
+        return self._walk(commit, lambda commit, level: self._compacted(commit, level, progress))
+
+    def all_layers(self, commit: CommitId) -> Iterator[ImageCommit]:
+        """The commits along first parents, newest first."""
+        here: CommitId | None = commit
+        while here is not None:
+            found = self._commits.read(here)
+            yield found
+            here = found.parent
+
+    @contextmanager
+    def open_stack(self, commit: CommitId, above: tuple[Path, ...] = ()) -> Iterator[list[int]]:
+        """Descriptors of the directories that make up a rootfs, topmost first."""
+        with ExitStack() as stack:
+            yield [_open_root(stack, path) for path in (*above, *self.stack(commit))]
+
+    @contextmanager
+    def open_file(self, commit: CommitId, path: RootPath, above: tuple[Path, ...] = ()) -> Iterator[int | None]:
+        """A descriptor of a regular file in a commit's rootfs; None if there is none."""
+        with self.open_stack(commit, above) as roots:
+            fd = next((fd for root in roots if (fd := _open_file(root, path)) is not None), None)
+            try:
+                yield fd
+            finally:
+                if fd is not None:
+                    os.close(fd)
+
+    def _walk(self, commit: CommitId, run_at: Callable[[ImageCommit, int], Run | None]) -> tuple[Path, ...]:
+        found: list[Path] = []
+        here: CommitId | None = commit
+        while here is not None:
+            image = self._commits.read(here)
+            run = self._longest(image, run_at) or Run(self.fs(image.layer.id), image.parent)
+            found.append(run.fs)
+            here = run.below
+        return tuple(found)
+
+    def _longest(self, image: ImageCommit, run_at: Callable[[ImageCommit, int], Run | None]) -> Run | None:
+        level, depth = 0, image.layer.depth
+        while depth and depth % _RADIX ** (level + 1) == 0:
+            level += 1
+        for candidate in range(level, 0, -1):
+            run = run_at(image, candidate)
+            if run is not None:
+                return run
+        return None
+
+    def _existing(self, image: ImageCommit, level: int) -> Run | None:
+        folder = self._run_folder(image, level)
+        path = folder / "run.json"
+        if not path.is_file():
+            return None
+        record = load_record(path.read_bytes(), path)
+        return Run(folder / "fs", CommitId(record["below"]))
+
+    def _run_folder(self, image: ImageCommit, level: int) -> Path:
+        return self._layout.compacted / f"{image.id}-{level}"
+
+    def _compacted(self, image: ImageCommit, level: int, progress: Progress) -> Run:
+        existing = self._existing(image, level)
+        if existing is not None:
+            return existing
+        parts: list[Run] = []
+        here = image
+        for _ in range(_RADIX):
+            if level == 1:
+                part = Run(self.fs(here.layer.id), here.parent)
+            else:
+                part = self._compacted(here, level - 1, progress)
+            parts.append(part)
+            assert part.below is not None  # depth is a multiple of the run's length, so a base image lies below
+            here = self._commits.read(part.below)
+        return self._merge(image, level, parts, here, progress)
+
+    def _merge(self, image: ImageCommit, level: int, parts: list[Run], below: ImageCommit, progress: Progress) -> Run:
+        target = self._run_folder(image, level)
+        staging = self._layout.tmp / f"compact-{target.name}-{os.getpid()}"
+        shutil.rmtree(staging, ignore_errors=True)
+        (staging / "fs").mkdir(parents=True)
+        drop_inherited_acls(os.fsencode(staging / "fs"))
+        delta = make_delta(self._git, image.snapshot, compare(self._git, below.snapshot, image.snapshot))
+        try:
+            with ExitStack() as stack:
+                place = LinkPlacer([_open_root(stack, part.fs) for part in parts], self._namespace)
+                stack.callback(place.close)
+                build_layer(delta, _open_root(stack, staging / "fs"), place, self._namespace, progress)
+            (staging / "run.json").write_bytes(dump_record({"below": below.id.hex, "top": image.id.hex}))
+            self._durability.sync_filesystem(staging)
+            self._adopt(staging, target)
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
+        return Run(target / "fs", below.id)
+
+    def _adopt(self, staging: Path, target: Path) -> None:
+        try:
+            os.rename(staging, target)
+        except OSError:
+            if not (target / "run.json").is_file():  # another process may have made the same run meanwhile
+                raise
+        self._durability.sync_dir(target.parent)
+
+
+def _open_root(stack: ExitStack, path: Path) -> int:
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    stack.callback(os.close, fd)
+    return fd
+
+
+def _open_file(root: int, path: RootPath) -> int | None:
+    parent, name = split(path)
+    with DirHandles(root) as handles:
+        try:
+            return os.open(
+                name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=handles.get(parent)
+            )
+        except OSError:
+            return None

@@ -1,0 +1,77 @@
+"""Revisions in Git's syntax, with HEAD meaning the worktree's. Source: gitrevisions(7)."""
+
+from __future__ import annotations
+
+import re
+
+import pygit2
+
+from layerctl.errors import RevisionNotFound
+from layerctl.model.ids import CommitId
+from layerctl.model.worktree import Head
+from layerctl.store.git import GitRepository
+
+_HEAD = re.compile(r"(?:HEAD|@)(?=$|[~^@{:])")
+
+
+def head_ref(worktree: str) -> str:
+    """The ref that follows a worktree's HEAD: it keeps a detached commit alive and its reflog is HEAD's."""
+    return f"refs/layerctl/worktrees/{worktree}"
+
+
+class Revisions:
+    """Resolves revisions for one worktree.
+
+    Args:
+        git: the repository.
+        worktree: whose HEAD is meant.
+        head: what that HEAD says.
+    """
+
+    def __init__(self, git: GitRepository, worktree: str, head: Head) -> None:
+        self._git = git
+        self._worktree = worktree
+        self._head = head
+
+    def head_commit(self) -> CommitId | None:
+        """The commit that HEAD leads to; None on an unborn branch."""
+        if self._head.commit is not None:
+            return self._head.commit
+        found = self._git.ref(f"refs/heads/{self._head.branch}")
+        return CommitId(found) if found else None
+
+    def resolve(self, revision: str) -> CommitId:
+        """The commit that a revision names.
+
+        Raises:
+            RevisionNotFound: none, or more than one.
+        """
+        try:
+            found = self._git.raw.revparse_single(self._spell(revision))
+            return CommitId(str(found.peel(pygit2.Commit).id))
+        except (KeyError, IndexError) as exc:
+            raise RevisionNotFound(f"no commit is called '{revision}'") from exc
+        except (ValueError, pygit2.GitError) as exc:
+            raise RevisionNotFound(f"'{revision}' does not name one commit: {_reason(exc)}") from exc
+
+    def _spell(self, revision: str) -> str:
+        if not revision:
+            raise RevisionNotFound("an empty revision names no commit")
+        if revision.startswith("@{") and self._head.branch is not None:
+            return f"refs/heads/{self._head.branch}{revision}"
+        match = _HEAD.match(revision)
+        if match is None:
+            return revision
+        commit = self.head_commit()
+        if commit is None:
+            raise RevisionNotFound(
+                f"HEAD has no commits yet: branch '{self._head.branch}' is unborn",
+                hint="'layerctl import SOURCE' makes the first",
+            )
+        rest = revision[match.end() :]
+        return (head_ref(self._worktree) if rest.startswith("@{") else commit.hex) + rest
+
+
+def _reason(error: Exception) -> str:
+    text = str(error).strip().rstrip(".")
+    return text[:1].lower() + text[1:] if text else "it is malformed"

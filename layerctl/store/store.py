@@ -1,0 +1,88 @@
+"""Everything that one repository keeps, put together."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from layerctl.errors import AlreadyExists
+from layerctl.layer.xattrs import drop_inherited_acls
+from layerctl.model.operation import Operation
+from layerctl.model.worktree import Head, WorktreeRecord
+from layerctl.store.commits import CommitStore
+from layerctl.store.durable import Durability
+from layerctl.store.git import GitRepository
+from layerctl.store.journal import Journal
+from layerctl.store.layers import LayerStore
+from layerctl.store.layout import FORMAT, Layout
+from layerctl.store.locks import RepositoryLock
+from layerctl.store.worktrees import DEFAULT, Worktree, record_text
+
+_FALSE = {"false", "no", "off", "0"}
+
+
+class Store:
+    """One repository's parts.
+
+    Args:
+        layout: its folders.
+    """
+
+    def __init__(self, layout: Layout) -> None:
+        self.layout = layout
+        self.git = GitRepository(layout.git)
+        self.durability = Durability((self.git.config_get("layerctl.sync") or "true").lower() not in _FALSE)
+        self.git.sync_refs = self.durability.enabled
+        self.commits = CommitStore(self.git)
+        self.layers = LayerStore(layout, self.git, self.commits, self.durability)
+        self.journal = Journal(layout, self.git, self.durability)
+        self.lock = RepositoryLock(layout.lock)
+
+    def recover(self) -> Operation | None:
+        """Finishes what a crash interrupted."""
+        if not self.journal.has_pending:
+            return None
+        with self.lock.apply():
+            return self.journal.recover()
+
+    @contextmanager
+    def staging(self, purpose: str) -> Iterator[Path]:
+        """A private folder for something being made; gone afterwards, whatever happens."""
+        folder = Path(tempfile.mkdtemp(prefix=f"{purpose}-", dir=self.layout.tmp))
+        drop_inherited_acls(bytes(folder))
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def create_repository(layout: Layout, branch: str) -> bool:
+    """Makes the folders and files of a new repository.
+
+    Returns:
+        False if there was one already; nothing was changed then.
+
+    Raises:
+        AlreadyExists: something else has that name.
+    """
+    if layout.format_file.is_file():
+        return False
+    if layout.root.exists() and not layout.root.is_dir():
+        raise AlreadyExists(f"{layout.root} exists and is no directory")
+    layout.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    drop_inherited_acls(bytes(layout.root))
+    for folder in layout.folders():
+        folder.mkdir(mode=0o700, exist_ok=True)
+    GitRepository.create(layout.git, branch)
+    worktree = Worktree(DEFAULT, layout)
+    worktree.folder.mkdir(exist_ok=True)
+    record = WorktreeRecord(base=None, mountpoint=str(layout.default_mountpoint))
+    durability = Durability()
+    durability.write(worktree.folder / "worktree.json", record_text(record).encode())
+    durability.write(worktree.folder / "HEAD", Head(branch=branch).to_text().encode())
+    durability.sync_filesystem(layout.root)
+    durability.write(layout.format_file, FORMAT.encode() + b"\n")
+    return True

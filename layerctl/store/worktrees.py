@@ -1,0 +1,141 @@
+"""Worktrees on disk."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from layerctl.errors import Damaged, UsageError, WorktreeNotFound
+from layerctl.model.worktree import Head, WorktreeRecord
+from layerctl.store.layout import Layout
+from layerctl.store.record import dump_record, load_record
+
+DEFAULT = "default"
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}\Z")
+
+
+def check_name(name: str) -> None:
+    """Raises UsageError unless ``name`` can be a worktree's."""
+    if not _NAME.match(name) or ".." in name or name.endswith((".lock", ".")):
+        raise UsageError(
+            f"'{name}' is not a valid worktree name", hint="use letters, digits, '-', '_' and '.', at most 100"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Worktree:
+    """The folder of one worktree.
+
+    Attributes:
+        name: the worktree's name.
+        layout: the repository it belongs to.
+    """
+
+    name: str
+    layout: Layout
+
+    @property
+    def folder(self) -> Path:
+        """The worktree's own folder."""
+        return self.layout.worktrees / self.name
+
+    @property
+    def upper(self) -> Path:
+        """The write layer."""
+        return self.folder / "upper"
+
+    @property
+    def work(self) -> Path:
+        """Overlayfs's work directory."""
+        return self.folder / "work"
+
+    @property
+    def lock(self) -> Path:
+        """The worktree's lock file."""
+        return self.folder / "lock"
+
+    @property
+    def head_path(self) -> str:
+        """The HEAD file, relative to the repository."""
+        return f"worktrees/{self.name}/HEAD"
+
+    @property
+    def record_path(self) -> str:
+        """The record, relative to the repository."""
+        return f"worktrees/{self.name}/worktree.json"
+
+    def relative(self, name: str) -> str:
+        """A name in the worktree's folder, relative to the repository."""
+        return f"worktrees/{self.name}/{name}"
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is such a worktree."""
+        return (self.folder / "HEAD").is_file()
+
+    @property
+    def head_text(self) -> str:
+        """The content of HEAD.
+
+        Raises:
+            WorktreeNotFound: there is no such worktree.
+        """
+        try:
+            return (self.folder / "HEAD").read_text()
+        except (FileNotFoundError, NotADirectoryError) as exc:
+            raise WorktreeNotFound(f"no worktree is called '{self.name}'") from exc
+
+    @property
+    def head(self) -> Head:
+        """What HEAD says."""
+        try:
+            return Head.from_text(self.head_text)
+        except UsageError as exc:
+            raise Damaged(f"HEAD of the worktree '{self.name}' is damaged", hint="run 'layerctl fsck'") from exc
+
+    @property
+    def record_text(self) -> str:
+        """The content of the record."""
+        return (self.folder / "worktree.json").read_text()
+
+    @property
+    def record(self) -> WorktreeRecord:
+        """The record.
+
+        Raises:
+            WorktreeNotFound: there is no such worktree.
+            Damaged: it cannot be read.
+        """
+        path = self.folder / "worktree.json"
+        try:
+            return WorktreeRecord.from_json(load_record(path.read_bytes(), path))
+        except (FileNotFoundError, NotADirectoryError) as exc:
+            if self.exists:
+                raise Damaged(f"the record {path} is missing", hint="run 'layerctl fsck'") from exc
+            raise WorktreeNotFound(f"no worktree is called '{self.name}'") from exc
+
+    @property
+    def mountpoint(self) -> Path:
+        """Where it is mounted."""
+        return Path(self.record.mountpoint)
+
+
+def record_text(record: WorktreeRecord) -> str:
+    """A record as its file holds it."""
+    return dump_record(record.to_json()).decode()
+
+
+def list_worktrees(layout: Layout) -> list[Worktree]:
+    """All worktrees, sorted by name."""
+    found = (Worktree(name, layout) for name in sorted(os.listdir(layout.worktrees)))
+    return [worktree for worktree in found if worktree.exists]
+
+
+def find_worktree(layout: Layout, start: Path) -> Worktree:
+    """The worktree whose mount point is or holds ``start``; else the default one."""
+    for worktree in list_worktrees(layout):
+        if start.is_relative_to(worktree.mountpoint):
+            return worktree
+    return Worktree(DEFAULT, layout)
