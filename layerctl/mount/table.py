@@ -1,0 +1,112 @@
+"""What is mounted where, and who uses it. Source: proc(5), ``/proc/pid/mountinfo``."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+_OCTAL = re.compile(rb"\\([0-7]{3})")
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """One line of mountinfo.
+
+    Attributes:
+        mount_id: unique among mounts that exist.
+        device: ``(major, minor)`` of the superblock.
+        mountpoint: where, as seen by the reading process.
+        filesystem: type, such as ``overlay``.
+        read_only: whether the superblock is.
+        shared: whether mounts below propagate to other namespaces.
+    """
+
+    mount_id: int
+    device: tuple[int, int]
+    mountpoint: str
+    filesystem: str
+    read_only: bool
+    shared: bool
+
+
+def read_mounts(process: int | str = "self") -> list[Mount]:
+    """The mounts of a process's namespace, in the order in which they were made."""
+    lines = Path(f"/proc/{process}/mountinfo").read_bytes().splitlines()
+    return [_parse(line) for line in lines]
+
+
+def mount_at(mountpoint: Path) -> Mount | None:
+    """The topmost mount at a path, or None."""
+    found = None
+    wanted = os.fspath(mountpoint)
+    for mount in read_mounts():
+        if mount.mountpoint == wanted:
+            found = mount
+    return found
+
+
+def users(mount: Mount) -> Iterator[int]:
+    """Process ids that visibly use a superblock: by their root, working directory or open files, or by a mount of it
+    in a mount namespace of their own. A look, not a proof: a process may come at any moment.
+    """
+    own = _namespace("self")
+    judged: dict[str | None, bool] = {own: False, None: False}
+    for name in os.listdir("/proc"):
+        if not name.isdigit() or int(name) == os.getpid():
+            continue
+        namespace = _namespace(name)
+        if namespace not in judged:
+            judged[namespace] = _has_device(name, mount.device)
+        if judged[namespace] or _holds(name, mount):
+            yield int(name)
+
+
+def _holds(process: str, mount: Mount) -> bool:
+    device = os.makedev(*mount.device)
+    links = [f"/proc/{process}/cwd", f"/proc/{process}/root", *_open_files(process)]
+    for link in links:
+        try:
+            if os.stat(link).st_dev == device:
+                return True
+        except OSError:
+            continue
+    return False
+
+
+def _open_files(process: str) -> list[str]:
+    try:
+        return [f"/proc/{process}/fd/{number}" for number in os.listdir(f"/proc/{process}/fd")]
+    except OSError:
+        return []
+
+
+def _namespace(process: str) -> str | None:
+    try:
+        return os.readlink(f"/proc/{process}/ns/mnt")
+    except OSError:
+        return None
+
+
+def _has_device(process: str, device: tuple[int, int]) -> bool:
+    try:
+        return any(mount.device == device for mount in read_mounts(process))
+    except OSError:
+        return False
+
+
+def _parse(line: bytes) -> Mount:
+    fields = line.split(b" ")
+    dash = fields.index(b"-", 6)
+    major, _, minor = fields[2].partition(b":")
+    point = _OCTAL.sub(lambda match: bytes((int(match[1], 8),)), fields[4])
+    return Mount(
+        mount_id=int(fields[0]),
+        device=(int(major), int(minor)),
+        mountpoint=os.fsdecode(point),
+        filesystem=fields[dash + 1].decode(),
+        read_only=b"ro" in fields[dash + 3].split(b","),
+        shared=any(field.startswith(b"shared:") for field in fields[6:dash]),
+    )
