@@ -1,0 +1,45 @@
+"""Running commands in a rootfs through an OCI runtime, with the isolation that Docker users take for granted.
+
+Life cycle: :class:`ContainerSpec` → :meth:`Bundle.create` → :func:`missing_targets` → :meth:`Runtime.run` (or
+``start``, ``exec`` and ``stop``) → :meth:`Bundle.remove`; a later commit leaves out :func:`removable_targets`.
+"""
+
+from layerctl.runtime.bundle import Bundle, remove_bundle
+from layerctl.runtime.cgroups import CgroupLayout, cgroup_layout
+from layerctl.runtime.container import Bind, ContainerSpec, Limits, Process, environment
+from layerctl.runtime.driver import Runtime, find_runtime
+from layerctl.runtime.foreground import Stdio
+from layerctl.runtime.ids import ContainerId
+from layerctl.runtime.network import Network
+from layerctl.runtime.result import RunResult
+from layerctl.runtime.spec import build_spec
+from layerctl.runtime.state import ContainerState, Status
+from layerctl.runtime.targets import Target, missing_targets, removable_targets
+from layerctl.runtime.user import ROOT, User, resolve_user
+
+__all__ = [
+    "ROOT",
+    "Bind",
+    "Bundle",
+    "CgroupLayout",
+    "ContainerId",
+    "ContainerSpec",
+    "ContainerState",
+    "Limits",
+    "Network",
+    "Process",
+    "RunResult",
+    "Runtime",
+    "Status",
+    "Stdio",
+    "Target",
+    "User",
+    "build_spec",
+    "cgroup_layout",
+    "environment",
+    "find_runtime",
+    "missing_targets",
+    "removable_targets",
+    "remove_bundle",
+    "resolve_user",
+]
