@@ -117,6 +117,7 @@ class LinkPlacer:
         self._stack.close()
 
     def __call__(self, path: RootPath, entry: Entry, dir_fd: int, name: bytes) -> bool:
+        """Links the entry from the topmost layer that has it."""
         source_fd, source_name = self._find(path)
         try:
             os.link(source_name, name, src_dir_fd=source_fd, dst_dir_fd=dir_fd, follow_symlinks=False)
@@ -161,6 +162,7 @@ class CopyPlacer:
         self._handles.__exit__(None, None, None)
 
     def __call__(self, path: RootPath, entry: Entry, dir_fd: int, name: bytes) -> bool:
+        """Copies the entry from the write layer, or leaves it to the fallback."""
         parent, source_name = split(path)
         try:
             source_fd = self._handles.get(parent)

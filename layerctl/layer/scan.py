@@ -17,8 +17,8 @@ from layerctl.layer.metadata import is_whiteout, kind_of, open_dir, path_in
 from layerctl.layer.xattrs import XattrNamespace, get_xattr, list_xattrs, read_xattrs
 from layerctl.model.entry import Entry, Kind
 from layerctl.model.ids import Digest
-from layerctl.model.recursion import deep_recursion
 from layerctl.model.progress import Progress, silent
+from layerctl.model.recursion import deep_recursion
 from layerctl.model.scan import RootPath, Scan, ScanDir
 
 #: Gives the digest of a file's content, by its path and status; lets a caller remember digests between scans.

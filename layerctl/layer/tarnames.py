@@ -16,6 +16,7 @@ from layerctl.layer.dircursor import DirPath
 _WHITEOUT = b".wh."
 _META = b".wh..wh."
 _OPAQUE = b".wh..wh..opq"
+_NOTHING = (b".wh.", b".wh..", b".wh...")
 
 
 class Meaning(Enum):
@@ -51,7 +52,22 @@ def understand(parts: DirPath) -> LayerName:
     if any(part.startswith(_META) for part in parts):
         is_mark = parts[-1] == _OPAQUE and not any(part.startswith(_WHITEOUT) for part in parts[:-1])
         return LayerName(Meaning.OPAQUE if is_mark else Meaning.NOTHING, parts)
-    deleted = parts[-1].removeprefix(_WHITEOUT)
-    if deleted in (b"", b".", b"..") or any(part.startswith(_WHITEOUT) for part in parts[:-1]):
-        raise BadArchive(f"the layer's entry {os.fsdecode(b'/'.join(parts))!r} is no whiteout of anything")
-    return LayerName(Meaning.WHITEOUT, (*parts[:-1], deleted))
+    _refuse_nothing(parts)
+    if any(part.startswith(_WHITEOUT) for part in parts[:-1]):
+        raise BadArchive(f"the archive's entry {os.fsdecode(b'/'.join(parts))!r} is below a whiteout")
+    return LayerName(Meaning.WHITEOUT, (*parts[:-1], parts[-1].removeprefix(_WHITEOUT)))
+
+
+def take_plainly(parts: DirPath) -> LayerName:
+    """The reading for an archive of a root filesystem, in which a name is a name.
+
+    Raises:
+        BadArchive: a whiteout that names nothing: no rootfs has that, somebody plays tricks.
+    """
+    _refuse_nothing(parts)
+    return LayerName(Meaning.ADDITION, parts)
+
+
+def _refuse_nothing(parts: DirPath) -> None:
+    if parts and parts[-1] in _NOTHING:
+        raise BadArchive(f"the archive's entry {os.fsdecode(b'/'.join(parts))!r} is no whiteout of anything")

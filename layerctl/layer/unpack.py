@@ -18,7 +18,7 @@ from layerctl.layer.failure import explained
 from layerctl.layer.staging import Staging
 from layerctl.layer.tarcontent import write_content
 from layerctl.layer.tarmember import Member
-from layerctl.layer.tarnames import LayerName, Meaning, understand
+from layerctl.layer.tarnames import LayerName, Meaning, take_plainly, understand
 from layerctl.layer.tarstream import TarStream
 from layerctl.layer.xattrs import XattrNamespace
 from layerctl.model.entry import Entry, Kind
@@ -62,11 +62,7 @@ def unpack(
     """
     with Staging(root_fd, namespace, lambda path: budget.spend(path, 0)) as staging:
         unpacker = _Unpacker(staging, TarStream(source, lenient=whiteouts), budget, resolve_lower)
-        return unpacker.run(understand if whiteouts else _plainly)
-
-
-def _plainly(parts: DirPath) -> LayerName:
-    return LayerName(Meaning.ADDITION, parts)
+        return unpacker.run(understand if whiteouts else take_plainly)
 
 
 class _Unpacker:

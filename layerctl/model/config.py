@@ -112,7 +112,8 @@ class ImageConfig:
         rest = rest.strip()
         if handler is None:
             raise UsageError(
-                f"cannot apply the change {instruction!r}", hint="known instructions: " + ", ".join(sorted(_INSTRUCTIONS))
+                f"cannot apply the change {instruction!r}",
+                hint="known instructions: " + ", ".join(sorted(_INSTRUCTIONS)),
             )
         if not rest:
             raise UsageError(f"the change {instruction!r} has no value", hint="for example --change 'ENV LANG=C.UTF-8'")

@@ -1,11 +1,11 @@
-"""The text form of an entry: one line, keywords of mtree(5).
+r"""The text form of an entry: one line, keywords of mtree(5).
 
 ::
 
     name type=file mode=0644 uid=0 gid=0 time=1700000000.000000000 size=3 digest=blake3:… xattr.user.k=dg==
 
 Names and values are escaped so that any byte sequence fits in printable ASCII: every byte outside ``!``..``~``, and
-``%``, ``/``, ``\\``, ``:``, ``=`` in names, is written ``%XX``. Symlink targets and paths keep their slashes.
+``%``, ``/``, ``\``, ``:``, ``=`` in names, is written ``%XX``. Symlink targets and paths keep their slashes.
 """
 
 from __future__ import annotations

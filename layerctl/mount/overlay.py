@@ -115,8 +115,9 @@ def _set_lower(context: int, layers: Sequence[Path]) -> None:
     """Layers one by one, by descriptor (6.13) or by path (6.8); all in one string before that."""
     done = 0
     try:
-        for done, layer in enumerate(layers):
+        for layer in layers:
             _set_dir(context, "lowerdir+", layer)
+            done += 1
     except OSError as exc:
         if exc.errno != errno.EINVAL or done:
             raise

@@ -30,6 +30,7 @@ class Command(IntEnum):
 class MoveFlag(IntFlag):
     """Flags of move_mount(2)."""
 
+    NONE = 0
     FROM_EMPTY_PATH = 0x004
     BENEATH = 0x200
 
@@ -75,7 +76,7 @@ def fsmount(context: int, attributes: MountAttr = MountAttr.NONE) -> int:
     return _call(_FSMOUNT, context, _CLOEXEC, int(attributes))
 
 
-def move_mount(source: int | str, target: str, flags: MoveFlag = MoveFlag(0)) -> None:
+def move_mount(source: int | str, target: str, flags: MoveFlag = MoveFlag.NONE) -> None:
     """Attaches a detached mount (a descriptor) or moves an attached one (a path)."""
     if isinstance(source, int):
         origin, name, flags = source, b"", flags | MoveFlag.FROM_EMPTY_PATH

@@ -49,8 +49,10 @@ def mount_at(mountpoint: Path) -> Mount | None:
 
 
 def users(mount: Mount) -> Iterator[int]:
-    """Process ids that visibly use a superblock: by their root, working directory or open files, or by a mount of it
-    in a mount namespace of their own. A look, not a proof: a process may come at any moment.
+    """Process ids that visibly use a superblock.
+
+    By their root, working directory or open files, or by a mount of it in a mount namespace of their own. A look, not
+    a proof: a process may come at any moment.
     """
     own = _namespace("self")
     judged: dict[str | None, bool] = {own: False, None: False}

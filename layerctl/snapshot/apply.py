@@ -5,11 +5,11 @@ from __future__ import annotations
 from layerctl.model.entry import Entry, Kind
 from layerctl.model.ids import ObjectId
 from layerctl.model.listing import format_entry
+from layerctl.model.recursion import deep_recursion
 from layerctl.model.scan import Scan, ScanDir
 from layerctl.snapshot.directory import Directory, load, save
 from layerctl.snapshot.hardlinks import merge_groups, read_groups, write_groups
 from layerctl.snapshot.objects import ObjectStore
-from layerctl.model.recursion import deep_recursion
 
 #: What a directory is that an archive implies without describing it.
 IMPLIED_DIR = Entry(Kind.DIR, 0o755, 0, 0, 0)

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from layerctl.model.change import Change
 from layerctl.model.ids import ObjectId
 from layerctl.model.listing import parse_entry
+from layerctl.model.recursion import deep_recursion
 from layerctl.model.scan import RootPath
 from layerctl.snapshot.directory import Directory, load
 from layerctl.snapshot.hardlinks import Groups, read_groups, relinked
 from layerctl.snapshot.objects import ObjectStore
-from layerctl.model.recursion import deep_recursion
 
 _EMPTY = Directory(b"")
 

@@ -20,12 +20,15 @@ from layerctl.errors import Conflict, Damaged, RefMoved, RefNotFound, UsageError
 from layerctl.model.commit import Author
 from layerctl.model.ids import CommitId, ObjectId
 from layerctl.model.operation import RefMove
+from layerctl.store.pack import write_pack
 
 _CONFIG = {
     "core.logAllRefUpdates": "always",
     "gc.auto": "0",
     "core.sharedRepository": "0600",
 }
+#: From so many objects on, a pack is faster than loose files.
+_PACK_FROM = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +118,10 @@ class GitRepository:
         return pygit2.Oid(raw=oid) in self._odb
 
     def write_many(self, objects: list[tuple[ObjectId, bool, bytes]]) -> None:
-        """Stores ``(id, is_tree, data)`` rows, none of which is stored yet."""
+        """Stores ``(id, is_tree, data)`` rows, none of which is stored yet; many of them as one pack."""
+        if len(objects) >= _PACK_FROM:
+            write_pack(Path(self._repo.path, "objects", "pack"), objects)
+            return
         for _, is_tree, data in objects:
             self._odb.write(ObjectType.TREE if is_tree else ObjectType.BLOB, data)
 

@@ -8,7 +8,9 @@ before that moment leaves nothing but garbage in ``tmp/``; a crash after it is f
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from layerctl.errors import Damaged, NotFound, RefMoved
@@ -54,8 +56,9 @@ class Journal:
             RefMoved: a ref is not where the operation expects it; nothing was changed.
         """
         self._check(operation)
-        self._durability.write(self._pending, dump_record(operation.to_json()))
-        self._apply(operation)
+        with _undisturbed():
+            self._durability.write(self._pending, dump_record(operation.to_json()))
+            self._apply(operation)
 
     def next_number(self) -> int:
         """The number of the operation to come."""
@@ -129,6 +132,16 @@ class Journal:
         else:
             self._durability.write(path, move.new.encode(), sync_dir=False)
         return {path.parent, *made}
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Lets Ctrl-C and its like wait for the few milliseconds in which an operation is made."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _exists(path: Path) -> bool:

@@ -200,8 +200,6 @@ def _open_file(root: int, path: RootPath) -> int | None:
     parent, name = split(path)
     with DirHandles(root) as handles:
         try:
-            return os.open(
-                name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=handles.get(parent)
-            )
+            return os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=handles.get(parent))
         except OSError:
             return None

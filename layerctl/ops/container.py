@@ -1,0 +1,86 @@
+"""Containers that run in a worktree."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from layerctl.errors import ContainerRunning
+from layerctl.ops.context import Context
+from layerctl.runtime import ContainerId, Runtime, find_runtime
+from layerctl.store.worktrees import record_text
+
+_STATE = Path("/run/layerctl")
+
+
+def runtime_of(context: Context) -> Runtime:
+    """The OCI runtime, with the repository's own state folder.
+
+    Raises:
+        NoRuntime: there is none.
+    """
+    return Runtime(find_runtime(search_path=context.search_path), state_folder(context))
+
+
+def state_folder(context: Context) -> Path:
+    """Where an OCI runtime keeps what is gone after a reboot: one folder a repository."""
+    status = context.layout.root.stat()
+    return _STATE / f"{status.st_dev:x}-{status.st_ino:x}"
+
+
+def running(context: Context) -> str | None:
+    """The id of the container that runs in the worktree; None if its record is stale."""
+    container = context.worktree.record.container
+    if container is None or not (state_folder(context)).is_dir():
+        return None
+    state = runtime_of(context).state(ContainerId(container))
+    return container if state is not None and state.is_alive else None
+
+
+def note_container(
+    context: Context, container: str | None, targets: tuple[tuple[str, bool], ...] | None = None
+) -> None:
+    """Remembers which container runs in the worktree."""
+    record = replace(context.worktree.record, container=container)
+    if targets is not None:
+        record = replace(record, targets=targets)
+    path = context.worktree.folder / "worktree.json"
+    context.store.durability.write(path, record_text(record).encode())
+
+
+def refuse_running(context: Context) -> None:
+    """Raises ContainerRunning if a container runs in the worktree."""
+    container = running(context)
+    if container is not None:
+        raise ContainerRunning(f"the container {container} runs in the worktree '{context.worktree.name}'")
+
+
+def stop_running(context: Context) -> None:
+    """Ends the worktree's container, if one runs."""
+    container = running(context)
+    if container is not None:
+        runtime_of(context).delete(ContainerId(container), force=True)
+        note_container(context, None)
+
+
+def freezer(context: Context, pause: bool) -> Callable[[], Callable[[], None] | None]:
+    """What pauses the worktree's container, if one runs and that is wanted.
+
+    A container that is paused already stays so; that counts as frozen.
+    """
+
+    def freeze() -> Callable[[], None] | None:
+        container = running(context) if pause else None
+        if container is None:
+            return None
+        runtime, name = runtime_of(context), ContainerId(container)
+        if not runtime.pause(name):
+            return lambda: None
+        return lambda: _resume(runtime, name)
+
+    return freeze
+
+
+def _resume(runtime: Runtime, container: ContainerId) -> None:
+    runtime.resume(container)

@@ -1,0 +1,129 @@
+"""What every verb works with: an open repository, seen from one worktree."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+from layerctl.errors import WorktreeNotFound
+from layerctl.layer.xattrs import XattrNamespace
+from layerctl.model.commit import Author, ImageCommit
+from layerctl.model.ids import CommitId
+from layerctl.model.operation import Move, Operation
+from layerctl.model.progress import Progress, silent
+from layerctl.store.layout import Layout, find_repository
+from layerctl.store.locks import worktree_lock
+from layerctl.store.revisions import Revisions
+from layerctl.store.store import Store
+from layerctl.store.worktrees import Worktree, check_name, find_worktree
+
+_NOBODY = Author("layerctl", "layerctl@localhost")
+_DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """An open repository.
+
+    Attributes:
+        store: what it keeps.
+        worktree: the one that verbs work on.
+        author: who acts.
+        progress: told how far long work is.
+        search_path: where programs are found.
+        command: what the user typed, for the operation log.
+        namespace: where overlay mounts keep their marks.
+        say: is given the output of hooks: a hook's name and the text.
+    """
+
+    store: Store
+    worktree: Worktree
+    author: Author
+    progress: Progress = silent
+    search_path: str = _DEFAULT_PATH
+    command: str = ""
+    namespace: XattrNamespace = XattrNamespace.TRUSTED
+    say: Callable[[str, str], None] = lambda name, text: None
+
+    @classmethod
+    def open(
+        cls,
+        start: Path,
+        *,
+        worktree: str | None,
+        author: Author | None,
+        progress: Progress,
+        search_path: str | None,
+        command: str,
+        say: Callable[[str, str], None] = lambda name, text: None,
+    ) -> Context:
+        """See :meth:`layerctl.ops.repository.Repository.open`."""
+        layout = find_repository(start)
+        store = Store(layout)
+        store.recover()
+        if worktree is not None:
+            check_name(worktree)
+        chosen = Worktree(worktree, layout) if worktree is not None else find_worktree(layout, start)
+        if not chosen.exists:
+            raise WorktreeNotFound(f"no worktree is called '{chosen.name}'")
+        who = author or _configured_author(store)
+        return cls(store, chosen, who, progress, search_path or _DEFAULT_PATH, command, say=say)
+
+    @property
+    def layout(self) -> Layout:
+        """The repository's folders."""
+        return self.store.layout
+
+    @property
+    def revisions(self) -> Revisions:
+        """Resolves revisions for the worktree as it is now."""
+        return Revisions(self.store.git, self.worktree.name, self.worktree.head)
+
+    def head(self) -> CommitId | None:
+        """The commit of HEAD; None on an unborn branch."""
+        return self.revisions.head_commit()
+
+    def read(self, revision: str) -> ImageCommit:
+        """The commit that a revision names."""
+        return self.store.commits.read(self.revisions.resolve(revision))
+
+    def for_worktree(self, worktree: Worktree) -> Context:
+        """The same repository, seen from another worktree."""
+        return replace(self, worktree=worktree)
+
+    @contextmanager
+    def changing_worktree(self) -> Iterator[None]:
+        """Held by verbs that change the worktree; keeps others and gc away."""
+        with self.store.lock.in_use(), worktree_lock(self.worktree.lock, self.worktree.name):
+            yield
+
+    @contextmanager
+    def applying(self) -> Iterator[int]:
+        """Holds the repository for the short moment of an operation; gives the operation's number."""
+        with self.store.lock.apply():
+            self.store.journal.recover()
+            yield self.store.journal.next_number()
+
+    def perform(
+        self, number: int, verb: str, moves: Sequence[Move], *, description: str = "", undoes: int | None = None
+    ) -> None:
+        """Makes an operation happen; only inside :meth:`applying`."""
+        self.store.journal.perform(
+            Operation(
+                number=number,
+                time=datetime.now().astimezone(),
+                author=f"{self.author.name} <{self.author.email}>",
+                verb=verb,
+                description=description or self.command or verb,
+                moves=tuple(moves),
+                undoes=undoes,
+            )
+        )
+
+
+def _configured_author(store: Store) -> Author:
+    name, email = store.git.config_get("user.name"), store.git.config_get("user.email")
+    return Author(name or _NOBODY.name, email or _NOBODY.email)

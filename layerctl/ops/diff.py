@@ -1,0 +1,50 @@
+"""``diff``: two states of a rootfs compared."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from layerctl.errors import NothingToCommit
+from layerctl.model.change import Change
+from layerctl.model.ids import CommitId
+from layerctl.model.results import Diff
+from layerctl.model.scan import RootPath
+from layerctl.ops.context import Context
+from layerctl.ops.paths import is_below
+from layerctl.ops.rootfs import read_view
+from layerctl.snapshot.compare import compare
+
+
+def diff(context: Context, old: str | None, new: str | None, *, paths: Sequence[RootPath] = ()) -> Diff:
+    """See :meth:`layerctl.ops.repository.Repository.diff`."""
+    before = context.read(old or "HEAD")
+    if new is not None:
+        after = context.read(new)
+        found = compare(context.store.git, before.snapshot, after.snapshot)
+        return Diff(before.id, after.id, _chosen((change.parsed() for change in found.changes), paths))
+    if context.worktree.record.base is None:
+        raise NothingToCommit("nothing is checked out to compare", hint="name two commits, or check one out")
+    view = read_view(context, tolerant=True)
+    found = compare(view.objects, before.snapshot, view.snapshot)
+    return Diff(before.id, None, _chosen((change.parsed() for change in found.changes), paths))
+
+
+def read_content(context: Context, commit: CommitId | None, path: RootPath, limit: int) -> bytes | None:
+    """See :meth:`layerctl.ops.repository.Repository.read_content`."""
+    above: tuple[Path, ...] = ()
+    if commit is None:
+        commit = context.worktree.record.base
+        above = (context.worktree.upper,)
+        if commit is None:
+            return None
+    with context.store.layers.open_file(commit, path, above) as fd:
+        if fd is None or not stat.S_ISREG(os.fstat(fd).st_mode):
+            return None
+        return os.pread(fd, limit, 0)
+
+
+def _chosen(changes: Iterable[Change], paths: Sequence[RootPath]) -> tuple[Change, ...]:
+    return tuple(change for change in changes if is_below(change.path, paths))

@@ -1,0 +1,41 @@
+"""``init``: a new repository."""
+
+from __future__ import annotations
+
+import shutil
+from importlib import resources
+from pathlib import Path
+
+from layerctl.model.commit import Author
+from layerctl.model.progress import silent
+from layerctl.ops.context import Context
+from layerctl.store.git import GitRepository
+from layerctl.store.layout import REPOSITORY_DIR, Layout, check_format
+from layerctl.store.store import create_repository
+
+
+def init(directory: Path, *, branch: str = "main", author: Author | None = None) -> Context:
+    """See :meth:`layerctl.ops.repository.Repository.init`."""
+    layout = Layout(directory.absolute() / REPOSITORY_DIR)
+    GitRepository.check_ref_name(f"refs/heads/{branch}")
+    if layout.format_file.exists():
+        check_format(layout)
+    if create_repository(layout, branch):
+        _copy_samples(layout.hooks)
+    return Context.open(layout.root.parent, worktree=None, author=author, progress=silent, search_path=None, command="")
+
+
+def _copy_samples(target: Path) -> None:
+    """Copies the sample hooks, each as ``NAME.sample``: it does nothing until it loses that ending."""
+    source = _samples()
+    if source is None:
+        return
+    for sample in sorted(source.iterdir()):
+        if sample.is_file() and not sample.name.endswith((".md", ".py")):
+            shutil.copy(sample, target / f"{sample.name.removesuffix('.sample')}.sample")
+
+
+def _samples() -> Path | None:
+    package = Path(str(resources.files("layerctl")))
+    candidates = (package / "_hooks", package.parent / "hooks")
+    return next((folder for folder in candidates if folder.is_dir()), None)

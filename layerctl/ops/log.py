@@ -1,0 +1,119 @@
+"""``log``: commits, newest first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from layerctl.errors import RevisionNotFound
+from layerctl.model.commit import ImageCommit
+from layerctl.model.ids import CommitId
+from layerctl.model.results import LogEntry
+from layerctl.model.scan import RootPath
+from layerctl.ops.context import Context
+from layerctl.snapshot.walk import fingerprint
+
+_HEADS = "refs/heads/"
+_TAGS = "refs/tags/"
+
+
+def log(
+    context: Context,
+    revisions: Sequence[str] = (),
+    *,
+    limit: int | None = None,
+    everything: bool = False,
+    topological: bool = False,
+    paths: Sequence[RootPath] = (),
+) -> Iterator[LogEntry]:
+    """See :meth:`layerctl.ops.repository.Repository.log`."""
+    starts, hidden = _ends(context, revisions, everything)
+    names = decorations(context)
+    found = _found(context, starts, hidden, topological, paths)
+    return _limited((LogEntry(commit, names.get(commit.id, ())) for commit in found), limit)
+
+
+def decorations(context: Context) -> dict[CommitId, tuple[str, ...]]:
+    """The names that point at each commit, HEAD first, as ``git log --decorate`` shows them."""
+    names: dict[CommitId, list[str]] = {}
+    head, branch = context.head(), context.worktree.head.branch
+    if head is not None:
+        names[head] = [f"HEAD -> {branch}" if branch is not None else "HEAD"]
+    for ref in context.store.git.refs():
+        if ref == f"{_HEADS}{branch}":
+            continue
+        if ref.startswith(_HEADS):
+            names.setdefault(context.revisions.resolve(ref), []).append(ref.removeprefix(_HEADS))
+        elif ref.startswith(_TAGS):
+            names.setdefault(context.revisions.resolve(ref), []).append(f"tag: {ref.removeprefix(_TAGS)}")
+    return {commit: tuple(found) for commit, found in names.items()}
+
+
+def _ends(context: Context, revisions: Sequence[str], everything: bool) -> tuple[list[CommitId], list[CommitId]]:
+    starts: list[CommitId] = []
+    hidden: list[CommitId] = []
+    if everything:
+        refs = context.store.git.refs()
+        starts += [context.revisions.resolve(ref) for ref in refs if ref.startswith((_HEADS, _TAGS))]
+        head = context.head()
+        starts += [head] if head is not None else []
+    elif not revisions:
+        starts.append(_head(context))
+    for revision in revisions:
+        _add(context, revision, starts, hidden)
+    return starts, hidden
+
+
+def _head(context: Context) -> CommitId:
+    head = context.head()
+    if head is None:
+        raise RevisionNotFound(
+            f"branch '{context.worktree.head.branch}' has no commits yet",
+            hint="'layerctl import SOURCE' makes the first",
+        )
+    return head
+
+
+def _add(context: Context, revision: str, starts: list[CommitId], hidden: list[CommitId]) -> None:
+    resolve = context.revisions.resolve
+    if "..." in revision:
+        left, _, right = revision.partition("...")
+        ends = [resolve(left or "HEAD"), resolve(right or "HEAD")]
+        starts += ends
+        base = context.store.git.merge_base(*ends)
+        hidden += [base] if base is not None else []
+    elif ".." in revision:
+        left, _, right = revision.partition("..")
+        hidden.append(resolve(left or "HEAD"))
+        starts.append(resolve(right or "HEAD"))
+    elif revision.startswith("^"):
+        hidden.append(resolve(revision[1:]))
+    else:
+        starts.append(resolve(revision))
+
+
+def _found(
+    context: Context,
+    starts: list[CommitId],
+    hidden: list[CommitId],
+    topological: bool,
+    paths: Sequence[RootPath],
+) -> Iterator[ImageCommit]:
+    for commit in context.store.git.walk(starts, hidden, topological=topological):
+        image = context.store.commits.read(commit)
+        if not paths or any(_touches(context, image, path) for path in paths):
+            yield image
+
+
+def _touches(context: Context, image: ImageCommit, path: RootPath) -> bool:
+    """Whether a commit changes anything at or below a path; looks only at the directories that lead there."""
+    git, commits = context.store.git, context.store.commits
+    now = fingerprint(git, image.snapshot, path)
+    before = fingerprint(git, commits.read(image.parent).snapshot, path) if image.parent is not None else None
+    return now != before
+
+
+def _limited(entries: Iterator[LogEntry], limit: int | None) -> Iterator[LogEntry]:
+    for count, entry in enumerate(entries):
+        if limit is not None and count >= limit:
+            return
+        yield entry

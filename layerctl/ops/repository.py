@@ -1,0 +1,372 @@
+"""The public face of a repository: every verb a method.
+
+Each method's work is in the module of its name next to this one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import BinaryIO
+
+from layerctl.model.commit import Author, ImageCommit
+from layerctl.model.config import ImageConfig
+from layerctl.model.ids import CommitId
+from layerctl.model.operation import Operation
+from layerctl.model.progress import Progress, silent
+from layerctl.model.results import (
+    Branch,
+    Check,
+    CheckoutResult,
+    CommitResult,
+    Diff,
+    ImportResult,
+    LogEntry,
+    PathView,
+    ReflogLine,
+    RollbackResult,
+    Status,
+    Tag,
+    UndoResult,
+    WorktreeInfo,
+)
+from layerctl.model.scan import RootPath
+from layerctl.ops.branch import branches, create_branch, delete_branch
+from layerctl.ops.checkout import checkout
+from layerctl.ops.commit import CommitRequest, commit
+from layerctl.ops.config import get_config, list_config, set_config
+from layerctl.ops.context import Context
+from layerctl.ops.diff import diff, read_content
+from layerctl.ops.doctor import doctor
+from layerctl.ops.import_image import import_image
+from layerctl.ops.init import init
+from layerctl.ops.log import log
+from layerctl.ops.reflog import reflog
+from layerctl.ops.rollback import rollback
+from layerctl.ops.rootfs import settle
+from layerctl.ops.run import RunRequest, run
+from layerctl.ops.show import show_commit, show_path
+from layerctl.ops.status import status
+from layerctl.ops.tag import create_tag, delete_tag, tags
+from layerctl.ops.undo import operations, undo
+from layerctl.ops.worktree import add_worktree, list_worktrees, remove_worktree
+from layerctl.runtime import RunResult
+
+
+class Repository:
+    """A layerctl repository, seen from one of its worktrees.
+
+    Every method may raise any :class:`layerctl.errors.LayerctlError`; what it says is meant for people. Instances are
+    cheap, keep no lock between calls and must not be shared between threads.
+
+    Args:
+        context: made by :meth:`open` or :meth:`init`.
+    """
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    @classmethod
+    def init(cls, directory: Path, *, branch: str = "main", author: Author | None = None) -> Repository:
+        """Makes a repository in a directory (created if missing); harmless if there is one already.
+
+        Args:
+            directory: where ``.layerctl`` shall be.
+            branch: the name of the first branch.
+            author: who makes commits and operations through this instance.
+        """
+        return cls(init(directory, branch=branch, author=author))
+
+    @classmethod
+    def open(
+        cls,
+        start: Path,
+        *,
+        worktree: str | None = None,
+        author: Author | None = None,
+        progress: Progress = silent,
+        search_path: str | None = None,
+        command: str = "",
+        say: Callable[[str, str], None] = lambda name, text: None,
+    ) -> Repository:
+        """Opens the repository of a directory, and finishes whatever a crash interrupted.
+
+        Args:
+            start: a directory in or below the repository's; the search goes upward as Git's.
+            worktree: the worktree to work on; by default the one mounted around ``start``, else ``default``.
+            author: who makes commits and operations; by default from Git's config.
+            progress: told how far long work is.
+            search_path: ``PATH`` for OCI runtimes and hooks; the system's default if None.
+            command: what the user typed, for the operation log.
+            say: is given the output of hooks: a hook's name and the text.
+
+        Raises:
+            layerctl.errors.RepositoryNotFound: there is none.
+        """
+        context = Context.open(
+            start,
+            worktree=worktree,
+            author=author,
+            progress=progress,
+            search_path=search_path,
+            command=command,
+            say=say,
+        )
+        settle(context)
+        return cls(context)
+
+    @property
+    def path(self) -> Path:
+        """The ``.layerctl`` folder."""
+        return self._context.layout.root
+
+    @property
+    def worktree(self) -> str:
+        """The name of the worktree that methods work on."""
+        return self._context.worktree.name
+
+    @property
+    def mountpoint(self) -> Path:
+        """Where that worktree is mounted."""
+        return self._context.worktree.mountpoint
+
+    def import_image(
+        self,
+        source: str,
+        *,
+        message: str | None = None,
+        branch: str | None = None,
+        tag: str | None = None,
+        changes: Sequence[str] = (),
+        platform: str | None = None,
+        stdin: BinaryIO | None = None,
+    ) -> ImportResult:
+        """Imports a directory, an archive or an image as new commits without a parent.
+
+        Args:
+            source: a directory, a tar file, ``-``, or ``oci:``, ``oci-archive:``, ``docker-archive:`` with a path.
+            message: commit message of the last commit.
+            branch: a new branch for it; needed unless the current branch is unborn.
+            tag: a tag for it.
+            changes: Dockerfile instructions for its config.
+            platform: ``os/arch[/variant]`` to pick from an index; this machine's by default.
+            stdin: where ``-`` reads.
+        """
+        return import_image(
+            self._context,
+            source,
+            message=message,
+            branch=branch,
+            tag=tag,
+            changes=changes,
+            platform=platform,
+            stdin=stdin,
+        )
+
+    def checkout(
+        self,
+        revision: str | None = None,
+        *,
+        new_branch: str | None = None,
+        at: Path | None = None,
+        detach: bool = False,
+        discard: bool = False,
+        read_only: bool = False,
+        volatile: bool = False,
+    ) -> CheckoutResult:
+        """Mounts a commit with a fresh write layer.
+
+        Args:
+            revision: a branch (HEAD follows it) or any revision (HEAD is detached); None is HEAD.
+            new_branch: make this branch at the revision and check it out.
+            at: mount here from now on.
+            detach: detach HEAD even if a branch is named.
+            discard: park uncommitted changes instead of refusing.
+            read_only: mount without a write layer.
+            volatile: never sync the write layer; a power cut loses it.
+        """
+        return checkout(
+            self._context,
+            revision,
+            new_branch=new_branch,
+            at=at,
+            detach=detach,
+            discard=discard,
+            read_only=read_only,
+            volatile=volatile,
+        )
+
+    def add_worktree(
+        self, name: str, revision: str | None = None, *, at: Path | None = None, detach: bool = False
+    ) -> CheckoutResult:
+        """Makes and mounts another worktree (a branch of its name from HEAD, unless a revision is named)."""
+        return add_worktree(self._context, name, revision, at=at, detach=detach)
+
+    def list_worktrees(self) -> list[WorktreeInfo]:
+        """All worktrees, sorted by name."""
+        return list_worktrees(self._context)
+
+    def remove_worktree(self, name: str, *, discard: bool = False) -> int | None:
+        """Unmounts and removes a worktree; its write layer is parked. Returns the number of the operation."""
+        return remove_worktree(self._context, name, discard=discard)
+
+    def status(self) -> Status:
+        """What differs from HEAD."""
+        return status(self._context)
+
+    def commit(
+        self,
+        message: str | None,
+        *,
+        amend: bool = False,
+        allow_empty: bool = False,
+        verify: bool = True,
+        pause: bool = True,
+        author: Author | None = None,
+        date: datetime | None = None,
+        changes: Sequence[str] = (),
+        exclude: Sequence[str] = (),
+        paths: Sequence[RootPath] = (),
+    ) -> CommitResult:
+        """Records the changes as a new commit on HEAD.
+
+        Args:
+            message: may be None only with ``amend``, which keeps the old one then.
+            amend: replace HEAD's commit instead of adding one.
+            allow_empty: commit even if nothing changed.
+            verify: run ``pre-commit`` and ``commit-msg``.
+            pause: freeze a running container while its changes are copied.
+            author: who made the change, if not who commits.
+            date: author date, timezone-aware; now by default.
+            changes: Dockerfile instructions for the config.
+            exclude: globs of paths to leave out.
+            paths: commit only what is at or below these; the rest stays uncommitted.
+        """
+        request = CommitRequest(
+            message=message,
+            amend=amend,
+            allow_empty=allow_empty,
+            verify=verify,
+            pause=pause,
+            author=author,
+            date=date,
+            changes=tuple(changes),
+            exclude=tuple(exclude),
+            paths=tuple(paths),
+        )
+        return commit(self._context, request)
+
+    def log(
+        self,
+        revisions: Sequence[str] = (),
+        *,
+        limit: int | None = None,
+        everything: bool = False,
+        topological: bool = False,
+        paths: Sequence[RootPath] = (),
+    ) -> Iterator[LogEntry]:
+        """Commits, newest first.
+
+        Args:
+            revisions: revisions and ranges (``a..b``, ``^a``); HEAD by default.
+            limit: at most so many.
+            everything: start from all branches and tags and from HEAD.
+            topological: no parent before all of its children (for graphs).
+            paths: only commits that change something at or below these.
+        """
+        return log(self._context, revisions, limit=limit, everything=everything, topological=topological, paths=paths)
+
+    def resolve(self, revision: str) -> CommitId:
+        """The commit that a revision names."""
+        return self._context.revisions.resolve(revision)
+
+    def show(self, revision: str = "HEAD") -> tuple[LogEntry, Diff]:
+        """A commit and its change against its first parent."""
+        return show_commit(self._context, revision)
+
+    def show_path(self, revision: str, path: RootPath) -> PathView:
+        """One path of a commit."""
+        return show_path(self._context, revision, path)
+
+    def image_config(self, commit: ImageCommit) -> ImageConfig:
+        """The OCI image config of a commit."""
+        return self._context.store.commits.config(commit)
+
+    def diff(self, old: str | None = None, new: str | None = None, *, paths: Sequence[RootPath] = ()) -> Diff:
+        """Compares two commits, or (``new`` None) the rootfs with a commit (HEAD by default)."""
+        return diff(self._context, old, new, paths=paths)
+
+    def read_content(self, commit: CommitId | None, path: RootPath, limit: int) -> bytes | None:
+        """The first ``limit`` bytes of a regular file in a commit (None: in the rootfs); None if it is none."""
+        return read_content(self._context, commit, path, limit)
+
+    def tags(self) -> list[Tag]:
+        """All tags, sorted by name."""
+        return tags(self._context)
+
+    def create_tag(self, name: str, revision: str = "HEAD", *, message: str | None = None, force: bool = False) -> Tag:
+        """Makes a tag: lightweight, or annotated if it has a message."""
+        return create_tag(self._context, name, revision, message=message, force=force)
+
+    def delete_tag(self, name: str) -> CommitId:
+        """Deletes a tag; returns where it was."""
+        return delete_tag(self._context, name)
+
+    def branches(self) -> list[Branch]:
+        """All branches, sorted by name."""
+        return branches(self._context)
+
+    def create_branch(self, name: str, revision: str = "HEAD", *, force: bool = False) -> Branch:
+        """Makes a branch."""
+        return create_branch(self._context, name, revision, force=force)
+
+    def delete_branch(self, name: str, *, force: bool = False) -> CommitId:
+        """Deletes a branch that is merged into HEAD (or, with ``force``, any); returns where it was."""
+        return delete_branch(self._context, name, force=force)
+
+    def reflog(self, ref: str = "HEAD") -> list[ReflogLine]:
+        """Where a ref has been, newest first."""
+        return reflog(self._context, ref)
+
+    def rollback(
+        self, revision: str | None = None, *, count: int = 1, discard: bool = False, stop: bool = False
+    ) -> RollbackResult:
+        """Goes back to an ancestor; the write layer is parked, or dropped with ``discard``.
+
+        Args:
+            revision: an ancestor of HEAD, or HEAD itself to drop uncommitted changes alone.
+            count: without a revision: so many first parents back.
+            discard: drop the write layer instead of parking it.
+            stop: stop a container that runs in the worktree.
+        """
+        return rollback(self._context, revision, count=count, discard=discard, stop=stop)
+
+    def undo(self) -> UndoResult:
+        """Takes the last operation back."""
+        return undo(self._context)
+
+    def operations(self) -> Iterator[Operation]:
+        """The operation log, newest first."""
+        return operations(self._context)
+
+    def run(self, request: RunRequest) -> RunResult:
+        """Runs a command in a container on the rootfs, in the foreground."""
+        return run(self._context, request)
+
+    def get_config(self, key: str) -> str | None:
+        """One config value, or None."""
+        return get_config(self._context, key)
+
+    def set_config(self, key: str, value: str | None) -> None:
+        """Sets or (None) removes a config value of the repository."""
+        set_config(self._context, key, value)
+
+    def list_config(self) -> list[tuple[str, str]]:
+        """The repository's own config values."""
+        return list_config(self._context)
+
+    @staticmethod
+    def doctor(search_path: str | None = None, directory: Path | None = None) -> list[Check]:
+        """What this machine can and cannot do for layerctl."""
+        return doctor(search_path, directory)

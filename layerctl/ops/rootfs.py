@@ -1,0 +1,234 @@
+"""A worktree's rootfs: its mount, its write layer, and what shows through it."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from layerctl.errors import Busy, NothingToCommit
+from layerctl.layer.handles import DirHandles, split
+from layerctl.layer.metadata import apply_root_metadata
+from layerctl.layer.scan import DigestSource, LayerScanner
+from layerctl.layer.xattrs import XattrNamespace, drop_inherited_acls
+from layerctl.model.ids import CommitId, ObjectId
+from layerctl.model.listing import parse_entry
+from layerctl.model.operation import FileMove, Rename
+from layerctl.model.scan import RootPath, Scan, ScanDir
+from layerctl.model.worktree import WorktreeRecord
+from layerctl.mount.overlay import OverlaySpec, is_upper_in_use
+from layerctl.mount.worktree import WorktreeMount
+from layerctl.ops.context import Context
+from layerctl.runtime import Target, removable_targets
+from layerctl.snapshot.apply import apply_scan
+from layerctl.snapshot.walk import entry_text
+from layerctl.store.locks import worktree_lock
+from layerctl.store.staged import StagedObjects
+from layerctl.store.worktrees import record_text
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What shows through a worktree's mount.
+
+    Attributes:
+        objects: where ``snapshot`` is readable; nothing of it is stored yet.
+        scan: the write layer.
+        snapshot: base and write layer together.
+    """
+
+    objects: StagedObjects
+    scan: Scan
+    snapshot: ObjectId
+
+
+def mount_of(context: Context) -> WorktreeMount:
+    """The worktree's mount."""
+    return WorktreeMount(context.worktree.mountpoint)
+
+
+def overlay_spec(context: Context, record: WorktreeRecord) -> OverlaySpec:
+    """What has to be mounted for a record."""
+    assert record.base is not None
+    return OverlaySpec(
+        lower=context.store.layers.stack(record.base, context.progress),
+        upper=context.worktree.upper,
+        work=context.worktree.work,
+        userxattr=context.namespace is XattrNamespace.USER,
+        volatile=record.volatile,
+        read_only=record.read_only,
+    )
+
+
+def ensure_mounted(context: Context) -> None:
+    """Brings the mount into the state that the record asks for, whatever happened to it.
+
+    It may have gone with a reboot or an ``umount``, or a command was killed between its operation and its mount.
+
+    Raises:
+        Busy: processes still write to the write layer through a mount that was detached.
+        NothingToCommit: nothing is checked out yet.
+    """
+    record = context.worktree.record
+    if record.base is None:
+        raise NothingToCommit("nothing is checked out yet", hint="'layerctl checkout' mounts a commit")
+    mount = mount_of(context)
+    current = mount.current
+    in_use = is_upper_in_use(context.worktree.upper, context.layout.tmp)
+    if current is None:
+        if in_use:
+            raise Busy(
+                f"processes still use the rootfs that was unmounted from {record.mountpoint}",
+                hint="end them and try again; 'layerctl commit' and 'layerctl rollback' work meanwhile",
+            )
+        remove_volatile_mark(context)
+        mount.attach(overlay_spec(context, record))
+    elif not in_use:
+        mount.swap(overlay_spec(context, record))
+    elif current.read_only and not record.read_only:
+        mount.make_writable()
+
+
+def settle(context: Context) -> None:
+    """Puts right what a killed command left of a mount.
+
+    It may be read-only for a commit that did not happen, or show what was there before an operation that did. What
+    another command works on, and what nobody mounted, is left alone.
+    """
+    record = context.worktree.record
+    current = mount_of(context).current
+    if record.base is None or current is None or os.geteuid() != 0:
+        return
+    stale = not is_upper_in_use(context.worktree.upper, context.layout.tmp)
+    if stale or (current.read_only and not record.read_only):
+        with suppress(Busy), worktree_lock(context.worktree.lock, context.worktree.name, wait=0):
+            ensure_mounted(context)
+
+
+def remove_volatile_mark(context: Context) -> None:
+    """Drops the mark that makes the kernel refuse a volatile write layer after an unclean end."""
+    mark = context.worktree.work / "work" / "incompat" / "volatile"
+    if mark.is_dir():
+        mark.rmdir()
+
+
+def prepare_write_layer(context: Context, folder: Path, base: CommitId) -> list[Rename]:
+    """Makes an empty write layer in a staging folder; returns the moves that put it in its place.
+
+    Its root is the container's ``/`` and gets the base's owner, mode, attributes and time.
+    """
+    upper, work = folder / "upper", folder / "work"
+    for made in (upper, work):
+        made.mkdir(mode=0o700)
+        drop_inherited_acls(bytes(made))
+    git = context.store.git
+    text = entry_text(git, context.store.commits.read(base).snapshot, b"")
+    assert text is not None
+    fd = os.open(upper, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        apply_root_metadata(fd, parse_entry(text), context.namespace)
+    finally:
+        os.close(fd)
+    place = f"tmp/{folder.name}"
+    return [Rename(f"{place}/{name}", context.worktree.relative(name), keep=True) for name in ("upper", "work")]
+
+
+def set_aside(context: Context, folder: str, *, keep: bool) -> list[Rename]:
+    """Moves that take the present write layer away, whole.
+
+    Args:
+        context: whose write layer.
+        folder: where it goes, relative to the repository.
+        keep: True if an undo must not bring it back.
+    """
+    worktree = context.worktree
+    return [
+        Rename(worktree.relative(name), f"{folder}/{name}", keep=keep)
+        for name in ("upper", "work")
+        if (worktree.folder / name).exists()
+    ]
+
+
+def record_move(context: Context, record: WorktreeRecord, *, keep: bool = False) -> FileMove:
+    """The move that replaces the worktree's record."""
+    worktree = context.worktree
+    return FileMove(worktree.record_path, worktree.record_text, record_text(record), keep=keep)
+
+
+def has_changes(context: Context) -> bool:
+    """Whether the write layer holds anything at all; looks at its root alone."""
+    try:
+        with os.scandir(context.worktree.upper) as found:
+            return next(found, None) is not None
+    except FileNotFoundError:
+        return False
+
+
+@contextmanager
+def open_upper(context: Context) -> Iterator[int]:
+    """The write layer's descriptor."""
+    fd = os.open(context.worktree.upper, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        yield fd
+    finally:
+        os.close(fd)
+
+
+def read_view(context: Context, *, tolerant: bool, known: DigestSource | None = None) -> View:
+    """Reads the write layer and computes what shows through the mount; stores nothing.
+
+    Args:
+        context: whose write layer.
+        tolerant: somebody may be writing: what vanishes while it is read is left out.
+        known: digests that need no reading.
+    """
+    record = context.worktree.record
+    base = context.store.commits.read(record.base).snapshot if record.base else None
+    scanner = LayerScanner(context.namespace, known=known, progress=context.progress, tolerant=tolerant)
+    with open_upper(context) as fd:
+        scan = scanner.scan(fd)
+        forget(scan, untouched_targets(record, fd))
+    objects = StagedObjects(context.store.git)
+    return View(objects, scan, apply_scan(objects, base, scan))
+
+
+def forget(scan: Scan, paths: frozenset[RootPath]) -> None:
+    """Leaves paths out of a scan, the lowest first."""
+    for path in sorted(paths, reverse=True):
+        parent, name = split(path)
+        here: ScanDir | None = scan.root
+        for step in parent.split(b"/") if parent else ():
+            here = here.dirs.get(step) if here is not None else None
+        if here is not None:
+            here.dirs.pop(name, None)
+            here.files.pop(name, None)
+
+
+def untouched_targets(record: WorktreeRecord, upper_fd: int) -> frozenset[RootPath]:
+    """The mount targets of an OCI runtime in a write layer that are still as the runtime made them."""
+    return removable_targets((Target(os.fsencode(path), is_dir) for path, is_dir in record.targets), upper_fd)
+
+
+def remove_targets(record: WorktreeRecord, upper_fd: int) -> None:
+    """Takes the mount targets that nobody changed out of a write layer that nobody writes to."""
+    paths = untouched_targets(record, upper_fd)
+    with DirHandles(upper_fd) as handles:
+        for path in sorted(paths, reverse=True):
+            parent, name = split(path)
+            dir_fd = handles.get(parent)
+            if stat.S_ISDIR(os.stat(name, dir_fd=dir_fd, follow_symlinks=False).st_mode):
+                os.rmdir(name, dir_fd=dir_fd)
+            else:
+                os.unlink(name, dir_fd=dir_fd)
+
+
+def remount(context: Context, mount: WorktreeMount, spec: OverlaySpec, aside: Path | None = None) -> None:
+    """Mounts anew, in place of what is mounted, or where nothing is."""
+    if mount.current is None:
+        remove_volatile_mark(context)
+        mount.attach(spec)
+    else:
+        mount.swap(spec, aside)

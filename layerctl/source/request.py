@@ -1,0 +1,25 @@
+"""What somebody who imports something asks for, apart from the source itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from layerctl.layer.xattrs import XattrNamespace
+from layerctl.model.imports import ImportLimits
+from layerctl.model.progress import Progress
+from layerctl.source.platforms import Platform
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """The circumstances of one import; see :func:`layerctl.source.open.open_source` for what they mean."""
+
+    staging: Path
+    limits: ImportLimits
+    progress: Progress
+    stdin: BinaryIO | None
+    namespace: XattrNamespace
+    platform: Platform | None
+    exclude: frozenset[tuple[int, int]]
