@@ -202,12 +202,14 @@ class Damaged(LayerctlError):
 
     exit_code = 5
     name = "damaged"
+    default_hint = "'git --git-dir .layerctl/git fsck' checks the objects; keep the repository as it is until you know more"
 
 
 class BadArchive(Damaged):
     """An archive that is broken, truncated, hostile or of an unknown kind."""
 
     name = "bad-archive"
+    default_hint = "get the archive again, or check how it was made"
 
 
 class DigestMismatch(BadArchive):
@@ -268,7 +270,7 @@ class NoSpace(MachineLacks):
     """The disk or the quota is full."""
 
     name = "no-space"
-    default_hint = "free some space ('layerctl gc' helps) and run the same command again"
+    default_hint = "free some space and run the same command again"
 
 
 class RuntimeFailed(MachineLacks):

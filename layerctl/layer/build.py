@@ -136,7 +136,7 @@ class LinkPlacer:
             except (FileNotFoundError, NotADirectoryError):
                 continue
             return fd, name
-        raise Damaged(f"no layer holds /{os.fsdecode(path)}", hint="'layerctl fsck' tells what is damaged")
+        raise Damaged(f"no layer holds /{os.fsdecode(path)}")
 
 
 class CopyPlacer:

@@ -114,7 +114,8 @@ class _Unpacker:
     def _copy_up(self, target: DirPath, member: Member) -> None:
         """Brings a hard link's target from a lower layer into this one: links do not reach across layers."""
         path = b"/".join(target)
-        hidden = target[-1] in self._staging.parent(target).directory.dirs
+        here = self._staging.parent(target).directory
+        hidden = here.opaque or target[-1] in here.whiteouts or target[-1] in here.dirs
         found = self._resolve_lower(path) if self._resolve_lower is not None and not hidden else None
         if found is None:
             names = f"{os.fsdecode(member.name)!r} is a hard link to {os.fsdecode(path)!r}"

@@ -27,6 +27,11 @@ class WorktreeMount:
         self._path = mountpoint
 
     @property
+    def path(self) -> Path:
+        """The mount point."""
+        return self._path
+
+    @property
     def current(self) -> Mount | None:
         """The overlay mounted there now."""
         found = mount_at(self._path)

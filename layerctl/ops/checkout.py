@@ -18,7 +18,7 @@ from layerctl.ops.heads import check_free, switch
 from layerctl.ops.hooking import hooks_of
 from layerctl.ops.rootfs import ensure_mounted, mount_of, prepare_write_layer, record_move, set_aside
 from layerctl.ops.status import uncommitted
-from layerctl.store.layout import Layout
+from layerctl.store.worktrees import list_worktrees
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ def checkout(
         old = context.head()
         hooks.run("pre-checkout", old=old.hex if old else None, new=target.commit.hex)
         record = context.worktree.record
-        moved = at is not None and check_mountpoint(context.layout, at) != Path(record.mountpoint)
+        moved = at is not None and check_mountpoint(context, at) != Path(record.mountpoint)
         same = record.base == target.commit == context.head() and not discard and not moved
         options = (record.read_only, record.volatile) == (read_only, volatile)
         if same and (options or (revision is None and not (read_only or volatile))):
@@ -116,15 +116,20 @@ def _new_branch(context: Context, name: str, revision: str | None, *, detach: bo
     return Target(Head(branch=name), context.revisions.resolve(revision or "HEAD"), creates=True)
 
 
-def check_mountpoint(layout: Layout, at: Path) -> Path:
+def check_mountpoint(context: Context, at: Path) -> Path:
     """The absolute mount point for ``--at``.
 
     Raises:
-        MountpointInUse: it lies in the repository, or holds it.
+        MountpointInUse: it lies in the repository or holds it, or is another worktree's.
     """
     place = at.absolute().parent.resolve() / at.absolute().name
-    if place.is_relative_to(layout.root) or layout.root.is_relative_to(place):
+    root = context.layout.root
+    if place.is_relative_to(root) or root.is_relative_to(place):
         raise MountpointInUse(f"{place} cannot be a mount point: the repository is there")
+    for other in list_worktrees(context.layout):
+        taken = other.mountpoint
+        if other.name != context.worktree.name and (place.is_relative_to(taken) or taken.is_relative_to(place)):
+            raise MountpointInUse(f"{place} is taken: the worktree '{other.name}' is at {taken}")
     return place
 
 
@@ -153,7 +158,7 @@ def _replace(
     count = sum(1 for change in changes if not change.is_noise)
     if count and not discard:
         raise DirtyWorktree(f"the worktree '{context.worktree.name}' has {count} uncommitted change{'s'[: count != 1]}")
-    place = check_mountpoint(context.layout, at) if at is not None else Path(record.mountpoint)
+    place = check_mountpoint(context, at) if at is not None else Path(record.mountpoint)
     old_mount = mount_of(context)
     moved = place != Path(record.mountpoint)
     if moved or old_mount.current is None:

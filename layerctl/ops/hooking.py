@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from base64 import b64encode
 from pathlib import Path
 
 from layerctl.errors import UsageError
@@ -58,14 +59,17 @@ def offer_message(context: Context, hooks: Hooks, message: str) -> str:
 
 def change_document(change: Change) -> dict[str, object]:
     """A change as hooks and ``--json`` show it; see ``docs/json.md``."""
-    from_name = change.path.decode(errors="replace")
     document: dict[str, object] = {
         "kind": change.kind.value,
-        "path": from_name,
+        "path": change.path.decode(errors="replace"),
         "what": [aspect.value for aspect in change.what],
         "old_size": change.old.size if change.old is not None else None,
         "new_size": change.new.size if change.new is not None else None,
     }
+    try:
+        change.path.decode()
+    except UnicodeDecodeError:
+        document["path_b64"] = b64encode(change.path).decode()
     return document
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from layerctl.model.change import Change
 from layerctl.model.results import Status
+from layerctl.ops.container import running
 from layerctl.ops.context import Context
 from layerctl.ops.rootfs import mount_of, read_view
 from layerctl.snapshot.compare import compare
@@ -19,7 +20,7 @@ def status(context: Context) -> Status:
         mountpoint=record.mountpoint,
         mounted=mount_of(context).current is not None,
         base=record.base,
-        container=record.container,
+        container=running(context),
         changes=uncommitted(context),
     )
 

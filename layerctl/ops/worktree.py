@@ -11,7 +11,6 @@ from layerctl.errors import (
     BranchCheckedOut,
     Busy,
     DirtyWorktree,
-    MountpointInUse,
     UsageError,
     WorktreeNotFound,
 )
@@ -38,8 +37,7 @@ def add_worktree(context: Context, name: str, revision: str | None, *, at: Path 
         if new.worktree.exists:
             raise AlreadyExists(f"a worktree '{name}' exists already", hint="'layerctl worktree list' shows it")
         target = _target(context, name, revision, detach=detach)
-        place = check_mountpoint(context.layout, at or context.layout.root.parent / f"rootfs-{name}")
-        _check_place(context, place)
+        place = check_mountpoint(new, at or context.layout.root.parent / f"rootfs-{name}")
         WorktreeMount(place).prepare()
         _create(new, target, WorktreeRecord(target.commit, str(place)))
         ensure_mounted(new)
@@ -61,13 +59,6 @@ def _free(context: Context, target: Target) -> Target:
             from_here = f"the branch '{target.head.branch}' is checked out in the worktree '{worktree.name}'"
             raise BranchCheckedOut(from_here)
     return target
-
-
-def _check_place(context: Context, place: Path) -> None:
-    for worktree in worktrees_of(context.layout):
-        taken = worktree.mountpoint
-        if place == taken or place.is_relative_to(taken) or taken.is_relative_to(place):
-            raise MountpointInUse(f"{place} is taken: the worktree '{worktree.name}' is at {taken}")
 
 
 def _create(context: Context, target: Target, record: WorktreeRecord) -> None:

@@ -72,7 +72,7 @@ class CommitStore:
             layer = LayerDescriptor.from_json(json.loads(self._git.read(ObjectId(tree[_LAYER].id.raw))))
             snapshot, config = tree[_ROOTFS].id, tree[_CONFIG].id
         except (KeyError, ValueError, pygit2.GitError) as exc:
-            raise Damaged(f"commit {commit.short} is missing or no image commit", hint="run 'layerctl fsck'") from exc
+            raise Damaged(f"commit {commit.short} is missing or no image commit") from exc
         author, committer = found.author, found.committer
         return ImageCommit(
             id=commit,

@@ -74,7 +74,7 @@ class GitRepository:
         try:
             self._repo = pygit2.Repository(str(path))
         except pygit2.GitError as exc:
-            raise Damaged(f"cannot open the Git repository {path}: {exc}", hint="run 'layerctl fsck'") from exc
+            raise Damaged(f"cannot open the Git repository {path}: {exc}") from exc
         self._odb = self._repo.odb
         #: whether refs are synced as they are written.
         self.sync_refs = True
@@ -102,7 +102,7 @@ class GitRepository:
         try:
             _, data = self._odb.read(pygit2.Oid(raw=oid))
         except (KeyError, pygit2.GitError) as exc:
-            raise Damaged(f"Git object {oid.hex()} is missing or broken", hint="run 'layerctl fsck'") from exc
+            raise Damaged(f"Git object {oid.hex()} is missing or broken") from exc
         return bytes(data)
 
     def write_blob(self, data: bytes) -> ObjectId:
@@ -134,7 +134,7 @@ class GitRepository:
         except (KeyError, pygit2.InvalidSpecError):
             return None
         except pygit2.GitError as exc:
-            raise Damaged(f"the ref {name} is damaged: {exc}", hint="run 'layerctl fsck'") from exc
+            raise Damaged(f"the ref {name} is damaged: {exc}") from exc
 
     def refs(self, prefix: str = "refs/") -> dict[str, str]:
         """Full names and hex ids of all refs below a prefix, sorted by name."""

@@ -46,7 +46,8 @@ class Journal:
             return None
         operation = Operation.from_json(load_record(self._pending.read_bytes(), self._pending))
         self._git.drop_stale_locks([move.ref for move in operation.moves if isinstance(move, RefMove)])
-        self._apply(operation)
+        with _undisturbed():
+            self._apply(operation, again=True)
         return operation
 
     def perform(self, operation: Operation) -> None:
@@ -96,7 +97,7 @@ class Journal:
             if isinstance(move, RefMove) and self._git.ref(move.ref) != move.old:
                 raise RefMoved(f"{move.ref} was moved meanwhile by somebody else")
 
-    def _apply(self, operation: Operation) -> None:
+    def _apply(self, operation: Operation, *, again: bool = False) -> None:
         name, _, rest = operation.author.partition(" <")
         author = Author(name, rest.rstrip(">"))
         changed: set[Path] = set()
@@ -110,16 +111,25 @@ class Journal:
                 self._durability.sync_dir(path)
         for move in operation.moves:
             if isinstance(move, RefMove):
-                self._git.move_ref(move, author)
+                self._move_ref(move, author, again=again)
         self._log.mkdir(exist_ok=True)
         os.rename(self._pending, self._path(operation.number))
+        self._durability.sync_dir(self._log)
+        self._durability.sync_dir(self._layout.journal)
+
+    def _move_ref(self, move: RefMove, author: Author, *, again: bool) -> None:
+        try:
+            self._git.move_ref(move, author)
+        except RefMoved:  # by plain Git, after the interruption: that is the newer decision
+            if not again:
+                raise
 
     def _rename(self, move: Rename) -> set[Path]:
         source, target = self._layout.root / move.source, self._layout.root / move.target
+        if _exists(target):  # it is never there beforehand, so this was done before the interruption
+            return set()
         if not _exists(source):
-            if _exists(target):
-                return set()
-            raise Damaged(f"{source} is missing; an interrupted operation needs it", hint="run 'layerctl fsck'")
+            raise Damaged(f"{source} is missing; an interrupted operation needs it")
         made = _make_parents(target.parent)
         os.rename(source, target)
         return {source.parent, target.parent, *made}

@@ -33,8 +33,8 @@ def load_record(data: bytes, source: Path) -> dict[str, Any]:
         record = json.loads(data)
         digest = record.pop(_KEY)
     except (ValueError, KeyError, AttributeError, TypeError) as exc:
-        raise Damaged(f"the record {source} is damaged", hint="run 'layerctl fsck'") from exc
+        raise Damaged(f"the record {source} is damaged") from exc
     if digest != xxhash.xxh3_128_hexdigest(_canonical(record).encode()):
-        raise Damaged(f"the record {source} does not match its checksum", hint="run 'layerctl fsck'")
+        raise Damaged(f"the record {source} does not match its checksum")
     assert isinstance(record, dict)
     return record

@@ -56,7 +56,8 @@ class Store:
         try:
             yield folder
         finally:
-            shutil.rmtree(folder, ignore_errors=True)
+            if not self.journal.has_pending:  # what an interrupted operation still needs may be in there
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def create_repository(layout: Layout, branch: str) -> bool:

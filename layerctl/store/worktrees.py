@@ -93,7 +93,7 @@ class Worktree:
         try:
             return Head.from_text(self.head_text)
         except UsageError as exc:
-            raise Damaged(f"HEAD of the worktree '{self.name}' is damaged", hint="run 'layerctl fsck'") from exc
+            raise Damaged(f"HEAD of the worktree '{self.name}' is damaged") from exc
 
     @property
     def record_text(self) -> str:
@@ -113,7 +113,7 @@ class Worktree:
             return WorktreeRecord.from_json(load_record(path.read_bytes(), path))
         except (FileNotFoundError, NotADirectoryError) as exc:
             if self.exists:
-                raise Damaged(f"the record {path} is missing", hint="run 'layerctl fsck'") from exc
+                raise Damaged(f"the record {path} is missing") from exc
             raise WorktreeNotFound(f"no worktree is called '{self.name}'") from exc
 
     @property

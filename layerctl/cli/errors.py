@@ -1,0 +1,123 @@
+"""From an exception to a message, a hint and an exit status: the one place."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import sys
+import tempfile
+import traceback
+from dataclasses import dataclass
+
+import typer
+
+from layerctl.cli.text import one_line, readable
+from layerctl.errors import Damaged, LayerctlError, MachineLacks, NoPrivilege, NoSpace, UsageError
+
+#: ``sysexits.h``: an internal software error.
+_SOFTWARE = 70
+
+_HINTS = {
+    1: "'layerctl status' shows how things are",
+    2: "see 'layerctl --help'",
+    3: "'layerctl log --all --oneline' and 'layerctl worktree list' show what there is",
+    4: "'layerctl status' and 'layerctl worktree list' show who is at work",
+    5: "nothing was changed; look for a whole copy of what is damaged",
+    6: "'layerctl doctor' shows what this machine can do",
+}
+
+_ERRNO: dict[int, type[LayerctlError]] = {
+    errno.ENOSPC: NoSpace,
+    errno.EDQUOT: NoSpace,
+    errno.EACCES: NoPrivilege,
+    errno.EPERM: NoPrivilege,
+    errno.EIO: Damaged,
+    errno.EROFS: MachineLacks,
+    errno.EMFILE: MachineLacks,
+    errno.ENFILE: MachineLacks,
+    errno.ENOMEM: MachineLacks,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """How a command ends that did not do its work.
+
+    Attributes:
+        name: for scripts, kebab-case.
+        message: one sentence on one line.
+        hint: one line on what to do.
+        exit_code: the exit status.
+    """
+
+    name: str
+    message: str
+    hint: str
+    exit_code: int
+
+    def to_text(self) -> str:
+        """Two lines for people."""
+        return f"layerctl: {self.message}\nhint: {self.hint}\n"
+
+    def to_json(self) -> str:
+        """One document for scripts."""
+        document = {"error": self.name, "message": self.message, "hint": self.hint, "exit_code": self.exit_code}
+        return readable(json.dumps(document, ensure_ascii=False)) + "\n"
+
+
+def describe(exc: BaseException, command: str = "layerctl") -> Failure:
+    """Says what an exception means.
+
+    Args:
+        exc: anything but an interrupt.
+        command: ``layerctl VERB``, for hints.
+    """
+    if isinstance(exc, LayerctlError):
+        return _expected(exc, command)
+    if isinstance(exc, typer.TyperException):
+        return _usage(exc, command)
+    if isinstance(exc, OSError) and exc.errno in _ERRNO:
+        return _expected(_from_os(exc), command)
+    if isinstance(exc, MemoryError):
+        return _expected(MachineLacks("there is not enough memory", hint="free some memory and try again"), command)
+    return _unexpected(exc)
+
+
+def _expected(exc: LayerctlError, command: str) -> Failure:
+    hint = exc.hint
+    if hint is None:
+        hint = f"see '{command} --help'" if isinstance(exc, UsageError) else _HINTS.get(exc.exit_code, _HINTS[1])
+    return Failure(exc.name, one_line(exc.message), one_line(hint), exc.exit_code)
+
+
+def _usage(exc: typer.TyperException, command: str) -> Failure:
+    ctx = getattr(exc, "ctx", None)
+    where = ctx.command_path if ctx is not None else command
+    text = one_line(exc.format_message()).rstrip(".")
+    return Failure(UsageError.name, text[:1].lower() + text[1:], f"see '{where} --help'", UsageError.exit_code)
+
+
+def _from_os(exc: OSError) -> LayerctlError:
+    assert exc.errno is not None
+    paths = [os.fsdecode(name) for name in (exc.filename, exc.filename2) if isinstance(name, str | bytes)]
+    reason = os.strerror(exc.errno)
+    where = f": {' → '.join(paths)}" if paths else ""
+    return _ERRNO[exc.errno](f"{reason[:1].lower()}{reason[1:]}{where}")
+
+
+def _unexpected(exc: BaseException) -> Failure:
+    text = one_line(f"{type(exc).__name__}: {exc}").rstrip(": ")
+    return Failure("internal", f"internal error: {text}", _keep_traceback(exc), _SOFTWARE)
+
+
+def _keep_traceback(exc: BaseException) -> str:
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", prefix="layerctl-", suffix=".traceback", delete=False, errors="backslashreplace"
+        ) as file:
+            file.write(f"layerctl {' '.join(sys.argv[1:])}\n")
+            traceback.print_exception(exc, file=file)
+    except OSError:
+        return "please report this, with what LAYERCTL_DEBUG=1 shows"
+    return f"please report this; the details are in {file.name}"

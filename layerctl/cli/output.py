@@ -1,0 +1,119 @@
+"""Where output goes: what was asked for on stdout, what is said besides on stderr, long output through a pager."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import IO, Any
+
+from layerctl.cli.pager import Pager
+from layerctl.cli.render.progress import ProgressBar
+from layerctl.cli.render.style import Style
+from layerctl.cli.settings import Settings
+from layerctl.cli.text import printable, readable
+
+
+@dataclass(slots=True)
+class Output:
+    """How this run talks.
+
+    Attributes:
+        settings: the environment.
+        json: one JSON document instead of text.
+        quiet: nothing on stderr but errors and warnings.
+        color: ``auto``, ``always`` or ``never``.
+    """
+
+    settings: Settings
+    json: bool = False
+    quiet: bool = False
+    color: str = "auto"
+    _bar: ProgressBar | None = None
+
+    @property
+    def style(self) -> Style:
+        """Colours for stdout."""
+        return self._style(sys.stdout)
+
+    def _style(self, stream: IO[str]) -> Style:
+        if self.color == "auto":
+            return Style(stream.isatty() and not self.settings.no_color)
+        return Style(self.color == "always")
+
+    def line(self, text: str = "") -> None:
+        """One line of what was asked for."""
+        self.close()
+        sys.stdout.write(text + "\n")
+
+    def lines(self, lines: Iterable[str]) -> None:
+        """Many lines."""
+        self.close()
+        sys.stdout.writelines(line + "\n" for line in lines)
+
+    def page(self, lines: Iterable[str]) -> None:
+        """Many lines, through the pager on a terminal."""
+        self.close()
+        with self._pager() as write:
+            for line in lines:
+                write(line + "\n")
+
+    @contextmanager
+    def _pager(self) -> Iterator[Any]:
+        if not sys.stdout.isatty() or not self.settings.pager:
+            yield sys.stdout.write
+            return
+        with Pager(self.settings.pager, self.settings.child_environment()) as pager:
+            yield pager.write
+
+    def document(self, document: Any) -> None:
+        """The one JSON document, on one line where no person looks."""
+        self.close()
+        indent = 2 if sys.stdout.isatty() else None
+        sys.stdout.write(readable(json.dumps(document, ensure_ascii=False, indent=indent)) + "\n")
+
+    def raw(self, chunks: Iterable[bytes]) -> None:
+        """Bytes as they are."""
+        self.close()
+        sys.stdout.flush()
+        for chunk in chunks:
+            sys.stdout.buffer.write(chunk)
+        sys.stdout.buffer.flush()
+
+    def note(self, text: str) -> None:
+        """Something worth saying to a person, on stderr."""
+        if not self.quiet and not self.json:
+            self.stderr(text)
+
+    def warn(self, text: str) -> None:
+        """A warning, on stderr."""
+        self.stderr(f"{self._style(sys.stderr)('warning:', 'yellow')} {printable(text)}")
+
+    def hook(self, name: str, text: str) -> None:
+        """What a hook had to say, each line with its name."""
+        label = self._style(sys.stderr)(f"{printable(name)}:", "dim")
+        for line in text.splitlines():
+            self.stderr(f"{label} {printable(line)}")
+
+    def stderr(self, text: str) -> None:
+        """One line on stderr, in order with what stdout got."""
+        self.close()
+        sys.stdout.flush()
+        sys.stderr.write(text + "\n")
+
+    @property
+    def shows_progress(self) -> bool:
+        """Whether a progress bar has somebody to look at it."""
+        return sys.stderr.isatty() and not self.quiet and not self.json and not self.settings.no_color
+
+    def progress(self) -> ProgressBar:
+        """A progress bar; any other output takes it away."""
+        self._bar = self._bar or ProgressBar()
+        return self._bar
+
+    def close(self) -> None:
+        """Takes the progress bar away."""
+        if self._bar is not None:
+            self._bar.hide()

@@ -1,0 +1,111 @@
+"""``--stat``: what a change weighs, biggest first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from layerctl.cli.render.changes import path_text
+from layerctl.cli.render.quantities import count_text, size_text
+from layerctl.cli.render.style import Style
+from layerctl.model.change import Aspect, Change, ChangeKind
+from layerctl.model.entry import Entry, Kind
+
+_LONGEST_PATH = 50
+_SMALLEST_BAR = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Weight:
+    """Bytes that came and bytes that went with one path."""
+
+    change: Change
+    came: int
+    went: int
+
+    @property
+    def total(self) -> int:
+        """Bytes touched."""
+        return self.came + self.went
+
+    @property
+    def text(self) -> str:
+        """``+1.2 kB -286 B``; for a change without content, what changed."""
+        parts = [f"+{size_text(self.came)}" if self.came else "", f"-{size_text(self.went)}" if self.went else ""]
+        return " ".join(part for part in parts if part) or _without_content(self.change)
+
+
+def stat_lines(changes: Sequence[Change], style: Style, width: int, limit: int | None = None) -> Iterator[str]:
+    """One line a path with a bar, biggest first, and a line of totals.
+
+    Args:
+        changes: without noise.
+        style: colours.
+        width: of the terminal.
+        limit: show only so many paths.
+    """
+    weights = sorted(map(weigh, changes), key=lambda weight: (-weight.total, weight.change.path))
+    shown = weights[:limit]
+    names = [_shorten(path_text(weight.change)) for weight in shown]
+    name_width = max(map(len, names), default=0)
+    text_width = max((len(weight.text) for weight in shown), default=0)
+    bar_width = max(_SMALLEST_BAR, width - name_width - text_width - 5)
+    heaviest = max((weight.total for weight in shown), default=0)
+    for name, weight in zip(names, shown, strict=True):
+        bar = _bar(weight, heaviest, bar_width, style)
+        yield f" {name:<{name_width}} | {weight.text:>{text_width}} {bar}".rstrip()
+    if len(shown) < len(weights):
+        yield f" … and {count_text(len(weights) - len(shown), 'smaller path')}"
+    yield f" {totals(weights)}"
+
+
+def weigh(change: Change) -> Weight:
+    """What a change weighs."""
+    if change.kind is ChangeKind.MODIFIED and Aspect.CONTENT not in change.what:
+        return Weight(change, 0, 0)
+    return Weight(change, _size(change.new), _size(change.old))
+
+
+def totals(weights: Iterable[Weight]) -> str:
+    """``3 added, 1 modified, 2 deleted; +1.2 MB, -286 B``."""
+    weights = list(weights)
+    kinds = [weight.change.kind for weight in weights]
+    counts = counts_text(
+        kinds.count(ChangeKind.ADDED),
+        kinds.count(ChangeKind.MODIFIED) + kinds.count(ChangeKind.TYPE),
+        kinds.count(ChangeKind.DELETED),
+    )
+    came, went = sum(weight.came for weight in weights), sum(weight.went for weight in weights)
+    sizes = [f"+{size_text(came)}" if came else "", f"-{size_text(went)}" if went else ""]
+    return "; ".join(part for part in (counts, ", ".join(size for size in sizes if size)) if part)
+
+
+def counts_text(added: int, modified: int, deleted: int) -> str:
+    """``3 added, 2 deleted``: only what there is."""
+    parts = ((added, "added"), (modified, "modified"), (deleted, "deleted"))
+    return ", ".join(f"{count:,} {word}" for count, word in parts if count) or "no changes"
+
+
+def _size(entry: Entry | None) -> int:
+    return entry.size if entry is not None and entry.kind is Kind.FILE else 0
+
+
+def _without_content(change: Change) -> str:
+    if change.kind is not ChangeKind.MODIFIED:
+        return {ChangeKind.ADDED: "new", ChangeKind.DELETED: "gone"}.get(change.kind, "type")
+    aspects = [aspect.value for aspect in change.what if aspect is not Aspect.MTIME]
+    return ", ".join(aspects) or Aspect.MTIME.value
+
+
+def _shorten(name: str) -> str:
+    return name if len(name) <= _LONGEST_PATH else f"...{name[3 - _LONGEST_PATH :]}"
+
+
+def _bar(weight: Weight, heaviest: int, width: int, style: Style) -> str:
+    if not weight.total:
+        return ""
+    length = max(1, round(weight.total / heaviest * width))
+    plus = round(length * weight.came / weight.total)
+    if length > 1 and weight.came and weight.went:
+        plus = min(max(plus, 1), length - 1)
+    return style("+" * plus, "green") + style("-" * (length - plus), "red")

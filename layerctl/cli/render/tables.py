@@ -1,0 +1,55 @@
+"""Worktrees, operations and the findings of ``doctor``, one a line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+
+from layerctl.cli.render.columns import align
+from layerctl.cli.render.quantities import relative_time
+from layerctl.cli.render.style import Style
+from layerctl.cli.text import one_line, printable
+from layerctl.model.operation import Operation
+from layerctl.model.results import Check, WorktreeInfo
+
+
+def worktree_lines(worktrees: Sequence[WorktreeInfo], current: str, style: Style) -> Iterator[str]:
+    """``* default  1a2b3c4  main  clean  /srv/app/rootfs``."""
+    rows = [
+        (
+            f"{'*' if worktree.name == current else ' '} {worktree.name}",
+            worktree.head.short if worktree.head is not None else "-",
+            printable(worktree.branch) if worktree.branch is not None else "(detached)",
+            _state(worktree),
+            printable(worktree.mountpoint),
+        )
+        for worktree in worktrees
+    ]
+    yield from align(rows, paint=(None, lambda text: style(text, "yellow"), lambda text: style(text, "green")))
+
+
+def _state(worktree: WorktreeInfo) -> str:
+    if worktree.container is not None:
+        return "running"
+    if not worktree.mounted:
+        return "dirty, not mounted" if worktree.dirty else "not mounted"
+    return "dirty" if worktree.dirty else "clean"
+
+
+def operation_lines(operations: Iterable[Operation], now: datetime, style: Style) -> Iterator[str]:
+    """``12  3 minutes ago  commit  layerctl commit -m x``."""
+    for operation in operations:
+        number = style(f"{operation.number:>4}", "yellow")
+        undoes = f" (takes back {operation.undoes})" if operation.undoes is not None else ""
+        when = relative_time(operation.time, now)
+        yield f"{number}  {when:<14}  {operation.verb:<10}  {one_line(operation.description)}{undoes}".rstrip()
+
+
+def check_lines(checks: Sequence[Check], style: Style) -> Iterator[str]:
+    """``ok``, ``NO`` (needed) or ``--`` (not needed), with a hint below what does not serve."""
+    width = max((len(check.name) for check in checks), default=0)
+    for check in checks:
+        mark, color = ("ok", "green") if check.ok else ("NO", "red") if check.needed else ("--", "yellow")
+        yield f"{style(mark, color)}  {check.name:<{width}}  {one_line(check.detail)}".rstrip()
+        if not check.ok and check.hint:
+            yield f"{' ' * (width + 6)}{style('hint:', 'dim')} {one_line(check.hint)}"

@@ -1,0 +1,62 @@
+"""From paths as users type them to paths of the rootfs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from layerctl.errors import NotFound
+from layerctl.model.scan import RootPath
+
+if TYPE_CHECKING:
+    from layerctl.ops.repository import Repository
+
+
+def root_path(text: str, mountpoint: Path | None = None, here: Path | None = None) -> RootPath:
+    """A path relative to the rootfs.
+
+    Args:
+        text: ``/etc``, ``etc`` or ``./etc`` in the rootfs; or a path of the host, absolute or relative to ``here``, that
+            lies below the mount point. Symlinks are not followed: they mean something else inside.
+        mountpoint: where the rootfs is mounted.
+        here: the working directory.
+    """
+    if mountpoint is not None and here is not None:
+        on_host = os.path.normpath(os.path.join(here, text))
+        top = os.path.normpath(mountpoint)
+        if on_host == top or on_host.startswith(top.rstrip("/") + "/"):
+            return os.fsencode(os.path.relpath(on_host, top)) if on_host != top else b""
+    return os.fsencode(os.path.normpath("/" + text).lstrip("/"))
+
+
+def root_paths(repository: Repository, texts: Iterable[str]) -> list[RootPath]:
+    """Paths for a verb of this repository."""
+    mountpoint, here = Path(os.path.realpath(repository.mountpoint)), Path.cwd()
+    return [root_path(text, mountpoint, here) for text in texts]
+
+
+def revisions_and_paths(
+    repository: Repository, words: Sequence[str], after_dashes: Sequence[str] | None
+) -> tuple[list[str], list[RootPath]]:
+    """Splits arguments as Git does: what follows ``--`` are paths; without ``--``, the first word that is no revision
+    but a path in the rootfs, and all words after it.
+    """
+    if after_dashes is not None:
+        return list(words), root_paths(repository, after_dashes)
+    for index, word in enumerate(words):
+        if _is_path(repository, word):
+            return list(words[:index]), root_paths(repository, words[index:])
+    return list(words), []
+
+
+def _is_path(repository: Repository, word: str) -> bool:
+    [path] = root_paths(repository, [word])
+    if not path or not os.path.lexists(os.path.join(os.fsencode(repository.mountpoint), path)):
+        return False
+    try:
+        repository.resolve(word)
+    except NotFound:
+        return True
+    return False

@@ -1,0 +1,78 @@
+"""What the process's environment says: the only place that looks at it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+#: What ``less`` is told where the user has no LESS of his own, as Git does: quit if it fits, keep colours and screen.
+_LESS = "FRX"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The environment, read once.
+
+    Attributes:
+        repository: LAYERCTL_REPO.
+        worktree: LAYERCTL_WORKTREE.
+        author_name: LAYERCTL_AUTHOR_NAME.
+        author_email: LAYERCTL_AUTHOR_EMAIL.
+        no_color: NO_COLOR is set, or the terminal is a dumb one.
+        pager: shell command that shows long output; empty for none.
+        editor: shell command that edits commit messages; None if only git's configuration knows.
+        search_path: PATH.
+        debug: LAYERCTL_DEBUG=1: show tracebacks.
+        completing: the shell that asks for completions, if one does.
+        environment: all of it, for pager and editor.
+    """
+
+    repository: str | None
+    worktree: str | None
+    author_name: str | None
+    author_email: str | None
+    no_color: bool
+    pager: str
+    editor: str | None
+    search_path: str | None
+    debug: bool
+    completing: str | None
+    environment: Mapping[str, str]
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
+        """Reads the variables; an empty one counts as unset."""
+        env = dict(os.environ if environment is None else environment)
+        return cls(
+            repository=env.get("LAYERCTL_REPO") or None,
+            worktree=env.get("LAYERCTL_WORKTREE") or None,
+            author_name=env.get("LAYERCTL_AUTHOR_NAME") or None,
+            author_email=env.get("LAYERCTL_AUTHOR_EMAIL") or None,
+            no_color=bool(env.get("NO_COLOR")) or env.get("TERM") == "dumb",
+            pager=_pager(env),
+            editor=_first(env, "LAYERCTL_EDITOR", "GIT_EDITOR"),
+            search_path=env.get("PATH"),
+            debug=env.get("LAYERCTL_DEBUG", "") not in ("", "0"),
+            completing=env.get("_LAYERCTL_COMPLETE") or None,
+            environment=env,
+        )
+
+    @property
+    def fallback_editor(self) -> str:
+        """The editor where git's configuration names none (``git var GIT_EDITOR``: VISUAL, EDITOR, then vi)."""
+        return _first(self.environment, "VISUAL", "EDITOR") or "vi"
+
+    def child_environment(self) -> dict[str, str]:
+        """The environment for a pager."""
+        return {"LESS": _LESS, "LV": "-c", **self.environment}
+
+
+def _first(env: Mapping[str, str], *names: str) -> str | None:
+    return next((env[name] for name in names if env.get(name)), None)
+
+
+def _pager(env: Mapping[str, str]) -> str:
+    """As ``git var GIT_PAGER``: the first variable that is set, even if it is empty, decides."""
+    command = next((env[name] for name in ("LAYERCTL_PAGER", "GIT_PAGER", "PAGER") if name in env), "less")
+    return "" if command.strip() in ("", "cat") else command
