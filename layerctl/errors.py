@@ -202,7 +202,7 @@ class Damaged(LayerctlError):
 
     exit_code = 5
     name = "damaged"
-    default_hint = "'git --git-dir .layerctl/git fsck' checks the objects; keep the repository as it is until you know more"
+    default_hint = "'git --git-dir .layerctl/git fsck' checks the objects; keep everything as it is until then"
 
 
 class BadArchive(Damaged):

@@ -89,7 +89,10 @@ def is_upper_in_use(upper: Path, scratch: Path) -> bool:
 
 @contextmanager
 def _context() -> Iterator[int]:
-    fd = syscalls.fsopen("overlay")
+    try:
+        fd = syscalls.fsopen("overlay")
+    except OSError as exc:
+        raise _translate(exc, 0) from exc
     try:
         yield fd
     finally:
@@ -152,10 +155,10 @@ def _explained(spec: OverlaySpec) -> Iterator[None]:
     try:
         yield
     except OSError as exc:
-        raise _translate(exc, spec) from exc
+        raise _translate(exc, len(spec.lower)) from exc
 
 
-def _translate(error: OSError, spec: OverlaySpec) -> LayerctlError:
+def _translate(error: OSError, layers: int) -> LayerctlError:
     reason = error.filename if isinstance(error.filename, str) and error.filename else error.strerror
     if error.errno in (errno.EPERM, errno.EACCES):
         return NoPrivilege(f"mounting an overlay is not permitted: {reason}")
@@ -165,7 +168,7 @@ def _translate(error: OSError, spec: OverlaySpec) -> LayerctlError:
         return NoSpace("no space to mount the overlay")
     if error.errno == errno.EINVAL:
         return MachineLacks(
-            f"the kernel refuses to mount the overlay over {len(spec.lower)} layers: {reason}",
+            f"the kernel refuses to mount the overlay over {layers} layers: {reason}",
             hint="the repository must lie on a filesystem that can carry an overlay (ext4, xfs, btrfs, tmpfs)",
         )
     return MachineLacks(f"cannot mount the overlay: {reason}")

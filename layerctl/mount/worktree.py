@@ -11,7 +11,7 @@ from layerctl.errors import Conflict, MountpointInUse
 from layerctl.mount import syscalls
 from layerctl.mount.overlay import OverlaySpec, mount_detached
 from layerctl.mount.syscalls import MNT_DETACH, Command, MoveFlag
-from layerctl.mount.table import Mount, mount_at, users
+from layerctl.mount.table import Mount, mount_at, read_mounts, users
 
 _NO_BENEATH = {errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS, errno.EPERM}
 
@@ -36,6 +36,18 @@ class WorktreeMount:
         """The overlay mounted there now."""
         found = mount_at(self._path)
         return found if found is not None and found.filesystem == "overlay" else None
+
+    @property
+    def has_leftover(self) -> bool:
+        """Whether a swap was interrupted: the new mount is there, beneath the old one."""
+        wanted = os.fspath(self._path)
+        found = [mount for mount in read_mounts() if mount.mountpoint == wanted and mount.filesystem == "overlay"]
+        return len(found) > 1
+
+    def finish_swap(self) -> None:
+        """Takes away what an interrupted swap left on top."""
+        while self.has_leftover:
+            self._detach()
 
     def attach(self, spec: OverlaySpec) -> None:
         """Mounts where nothing is mounted yet.

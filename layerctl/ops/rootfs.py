@@ -76,6 +76,7 @@ def ensure_mounted(context: Context) -> None:
     if record.base is None:
         raise NothingToCommit("nothing is checked out yet", hint="'layerctl checkout' mounts a commit")
     mount = mount_of(context)
+    mount.finish_swap()
     current = mount.current
     in_use = is_upper_in_use(context.worktree.upper, context.layout.tmp)
     if current is None:
@@ -99,11 +100,12 @@ def settle(context: Context) -> None:
     another command works on, and what nobody mounted, is left alone.
     """
     record = context.worktree.record
-    current = mount_of(context).current
+    mount = mount_of(context)
+    current = mount.current
     if record.base is None or current is None or os.geteuid() != 0:
         return
     stale = not is_upper_in_use(context.worktree.upper, context.layout.tmp)
-    if stale or (current.read_only and not record.read_only):
+    if stale or mount.has_leftover or (current.read_only and not record.read_only):
         with suppress(Busy), worktree_lock(context.worktree.lock, context.worktree.name, wait=0):
             ensure_mounted(context)
 
