@@ -1,0 +1,44 @@
+# make demo    the whole loop on a real Debian root filesystem, checked file by file
+# make test    linters, types, import contracts and every test
+#
+# Both set up what is missing first; on a fresh Debian 12 they need root, make and git, nothing else.
+
+MAKEFLAGS += --no-print-directory
+bin := .venv/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-run demo test lint format lock clean
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
+
+setup: ## install Debian packages and the virtual environment for development
+	@scripts/setup-system dev
+	@scripts/setup-venv dev
+
+setup-run:
+	@scripts/setup-system run
+	@scripts/setup-venv run
+
+demo: setup-run ## import a Debian rootfs, change, commit, break, roll back, prove it equal
+	@$(bin)/python scripts/demo
+
+test: lint ## lint, then every test
+	@$(bin)/python scripts/run-tests
+
+lint: setup ## ruff, ruff format --check, mypy --strict, import contracts
+	$(bin)/ruff check
+	$(bin)/ruff format --check
+	$(bin)/mypy
+	$(bin)/lint-imports
+
+format: setup ## let ruff put the code in order
+	$(bin)/ruff check --fix
+	$(bin)/ruff format
+
+lock: ## resolve the pinned dependencies anew
+	scripts/lock
+
+clean: ## remove what the targets above made in this checkout
+	rm -rf .venv .venv.lock build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find layerctl tests benchmarks scripts -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
