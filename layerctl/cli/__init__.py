@@ -64,7 +64,8 @@ def _fail(session: Session, exc: Exception) -> int:
     if session.settings.debug:
         traceback.print_exception(exc)
     failure = describe(exc, f"layerctl {session.verb}" if session.verb else "layerctl")
-    sys.stderr.write(failure.to_json() if _wants_json(session) else failure.to_text())
+    session.out.json = _wants_json(session)
+    session.out.failure(failure)
     return failure.exit_code
 
 

@@ -43,7 +43,9 @@ def layerctl(
     ] = None,
     color: Annotated[
         str,
-        typer.Option("--color", metavar="WHEN", callback=_check_color, help="auto, always or never.", show_default=False),
+        typer.Option(
+            "--color", metavar="WHEN", callback=_check_color, help="auto, always or never.", show_default=False
+        ),
     ] = "auto",
     version: Annotated[
         bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version.")

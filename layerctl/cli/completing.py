@@ -52,6 +52,9 @@ _VALUES = {"--color": WHEN, "--network": ("none", "host")}
 
 Candidate = tuple[str, str]
 
+#: Groups look nothing up in a context.
+_NOBODY: Any = None
+
 
 def complete(session: Session) -> bool:
     """Prints candidates for the last word if a shell asks for them; says whether it did."""
@@ -90,7 +93,7 @@ def _command(before: Sequence[str]) -> tuple[Any, bool]:
         if skip or word.startswith("-"):
             skip = not skip and _takes_value(command, word)
         elif isinstance(command, Subverbs):
-            command = command.get_command(None, word) or command
+            command = command.get_command(_NOBODY, word) or command
         else:
             taken = True
     return command, taken
@@ -109,7 +112,7 @@ def _options(command: Any) -> Iterator[Candidate]:
 
 def _words(command: Any, taken: bool) -> Iterator[Candidate]:
     if isinstance(command, Subverbs):
-        for name in command.list_commands(None):
+        for name in command.list_commands(_NOBODY):
             yield name, VERBS[name].summary if name in VERBS else ""
     elif command.name == "completion" and not taken:
         yield from ((shell, "") for shell in SCRIPTS)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
 
 from layerctl.errors import UsageError
@@ -28,7 +28,9 @@ def parse_date(text: str, now: datetime | None = None) -> datetime:
         date = parse(text)
         if date is not None:
             return (date if date.tzinfo is not None else date.astimezone()).replace(microsecond=0)
-    raise UsageError(f"'{text}' is not a date", hint="for example 2026-02-03T04:05:06+01:00, @1700000000, '2 hours ago'")
+    raise UsageError(
+        f"'{text}' is not a date", hint="for example 2026-02-03T04:05:06+01:00, @1700000000, '2 hours ago'"
+    )
 
 
 def _epoch(text: str) -> datetime | None:
@@ -36,7 +38,7 @@ def _epoch(text: str) -> datetime | None:
     if match is None or (not text.startswith("@") and len(match[1]) < 9):
         return None
     offset = timedelta(hours=int(match[3] or 0), minutes=int(match[4] or 0))
-    zone = timezone(-offset if match[2] == "-" else offset) if match[2] else timezone.utc
+    zone = timezone(-offset if match[2] == "-" else offset) if match[2] else UTC
     try:
         return datetime.fromtimestamp(int(match[1]), zone)
     except (OverflowError, ValueError, OSError):

@@ -27,6 +27,12 @@ _HINTS = {
     6: "'layerctl doctor' shows what this machine can do",
 }
 
+_HINTS_BY_NAME = {
+    "path-not-found": "'layerctl show REV:DIR' lists what a directory holds",
+    "ref-not-found": "'layerctl branch' and 'layerctl tag' list what there is",
+    "source-not-found": "see 'layerctl import --help' for what can be imported",
+}
+
 _ERRNO: dict[int, type[LayerctlError]] = {
     errno.ENOSPC: NoSpace,
     errno.EDQUOT: NoSpace,
@@ -58,7 +64,11 @@ class Failure:
 
     def to_text(self) -> str:
         """Two lines for people."""
-        return f"layerctl: {self.message}\nhint: {self.hint}\n"
+        return f"layerctl: {self.message}\n{self.hint_line()}"
+
+    def hint_line(self) -> str:
+        """The second of them."""
+        return f"hint: {self.hint}\n"
 
     def to_json(self) -> str:
         """One document for scripts."""
@@ -87,7 +97,8 @@ def describe(exc: BaseException, command: str = "layerctl") -> Failure:
 def _expected(exc: LayerctlError, command: str) -> Failure:
     hint = exc.hint
     if hint is None:
-        hint = f"see '{command} --help'" if isinstance(exc, UsageError) else _HINTS.get(exc.exit_code, _HINTS[1])
+        general = f"see '{command} --help'" if isinstance(exc, UsageError) else _HINTS.get(exc.exit_code, _HINTS[1])
+        hint = _HINTS_BY_NAME.get(exc.name, general)
     return Failure(exc.name, one_line(exc.message), one_line(hint), exc.exit_code)
 
 

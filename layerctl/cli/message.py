@@ -31,7 +31,9 @@ def parse_author(text: str) -> Author:
     """
     match = _AUTHOR.match(readable(text))
     if match is None:
-        raise UsageError(f"'{text}' is not of the form 'Name <email>'", hint="for example --author 'Ada <ada@example.org>'")
+        raise UsageError(
+            f"'{text}' is not of the form 'Name <email>'", hint="for example --author 'Ada <ada@example.org>'"
+        )
     return Author(match[1], match[2].strip())
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO, Any
 
+from layerctl.cli.errors import Failure
 from layerctl.cli.pager import Pager
 from layerctl.cli.render.progress import ProgressBar
 from layerctl.cli.render.style import Style
@@ -37,6 +39,11 @@ class Output:
     def style(self) -> Style:
         """Colours for stdout."""
         return self._style(sys.stdout)
+
+    @property
+    def width(self) -> int:
+        """Columns of the terminal (or COLUMNS); 80 where there is none."""
+        return shutil.get_terminal_size().columns
 
     def _style(self, stream: IO[str]) -> Style:
         if self.color == "auto":
@@ -90,6 +97,14 @@ class Output:
     def warn(self, text: str) -> None:
         """A warning, on stderr."""
         self.stderr(f"{self._style(sys.stderr)('warning:', 'yellow')} {printable(text)}")
+
+    def failure(self, failure: Failure, *, said: bool = False) -> None:
+        """An error, on stderr; the hint alone if somebody else has said what is wrong."""
+        self.close()
+        if self.json:
+            sys.stderr.write(failure.to_json())
+        else:
+            sys.stderr.write(failure.hint_line() if said else failure.to_text())
 
     def hook(self, name: str, text: str) -> None:
         """What a hook had to say, each line with its name."""

@@ -1,4 +1,4 @@
-"""Commands and groups with layerctl's own manner: plain values, readable help, paths after ``--``, verbs loaded late."""
+"""Commands and groups in layerctl's own manner: plain values, readable help, paths after ``--``, verbs loaded late."""
 
 from __future__ import annotations
 
@@ -19,8 +19,6 @@ APP: dict[str, Any] = {"add_completion": False, "rich_markup_mode": None, "prett
 
 #: Parameters that each verb has beside its own; they end the list of options in its help.
 SHARED = ("shared_json", "shared_quiet", "shared_worktree", "help")
-
-_PATHS = "layerctl.paths"
 
 
 class PlainValues:
@@ -51,7 +49,17 @@ def _take_plain_values(params: Iterable[Any]) -> None:
             param._runtime_param = PlainValues()
 
 
-class Verb(TyperCommand):
+class _PlainHelp:
+    """The help option takes plain values as well."""
+
+    def get_help_option(self, ctx: Any) -> Any:
+        """``-h``, ``--help``."""
+        option = super().get_help_option(ctx)  # type: ignore[misc]
+        _take_plain_values([option])
+        return option
+
+
+class Verb(_PlainHelp, TyperCommand):
     """One verb."""
 
     def __init__(self, *args: Any, **attributes: Any) -> None:
@@ -82,7 +90,7 @@ class RevisionsAndPaths(Verb):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Sets aside what follows ``--``; ``-5`` is ``-n 5``."""
         before, paths = split_at_dashes(args)
-        ctx.meta[_PATHS] = paths
+        ctx.obj.paths = paths
         return super().parse_args(ctx, [word for arg in before for word in _spell_out(arg)])
 
 
@@ -92,7 +100,7 @@ class CommandLine(Verb):
     allow_interspersed_args = False
 
 
-class Subverbs(TyperGroup):
+class Subverbs(_PlainHelp, TyperGroup):
     """A verb of verbs, such as ``worktree``."""
 
     def __init__(self, **attributes: Any) -> None:
@@ -170,12 +178,6 @@ def split_at_dashes(args: Sequence[str]) -> tuple[list[str], list[str] | None]:
         return list(args), None
     where = list(args).index("--")
     return list(args[:where]), list(args[where + 1 :])
-
-
-def paths_after_dashes(ctx: Any) -> list[str] | None:
-    """What :class:`RevisionsAndPaths` set aside."""
-    paths: list[str] | None = ctx.meta.get(_PATHS)
-    return paths
 
 
 def _spell_out(word: str) -> list[str]:

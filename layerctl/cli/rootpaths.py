@@ -18,8 +18,8 @@ def root_path(text: str, mountpoint: Path | None = None, here: Path | None = Non
     """A path relative to the rootfs.
 
     Args:
-        text: ``/etc``, ``etc`` or ``./etc`` in the rootfs; or a path of the host, absolute or relative to ``here``, that
-            lies below the mount point. Symlinks are not followed: they mean something else inside.
+        text: ``/etc``, ``etc`` or ``./etc`` in the rootfs; or a path of the host, absolute or relative to ``here``,
+            that lies below the mount point. Symlinks are not followed: they mean something else inside.
         mountpoint: where the rootfs is mounted.
         here: the working directory.
     """
@@ -40,8 +40,10 @@ def root_paths(repository: Repository, texts: Iterable[str]) -> list[RootPath]:
 def revisions_and_paths(
     repository: Repository, words: Sequence[str], after_dashes: Sequence[str] | None
 ) -> tuple[list[str], list[RootPath]]:
-    """Splits arguments as Git does: what follows ``--`` are paths; without ``--``, the first word that is no revision
-    but a path in the rootfs, and all words after it.
+    """Splits arguments as Git does.
+
+    What follows ``--`` are paths; without ``--``, the first word that is no revision but a path in the rootfs, and all
+    words after it.
     """
     if after_dashes is not None:
         return list(words), root_paths(repository, after_dashes)

@@ -42,6 +42,7 @@ class Session:
         verb: the verb, once it is known.
         worktree: as ``-w`` names it.
         repo: as ``--repo`` names it.
+        paths: what follows ``--``; None without it.
         started: when, seconds since the epoch.
     """
 
@@ -51,6 +52,7 @@ class Session:
     verb: str | None = None
     worktree: str | None = None
     repo: str | None = None
+    paths: list[str] | None = None
     started: float = field(default_factory=time.time)
 
     def repository(self, *, progress: bool = True) -> Repository:

@@ -100,16 +100,19 @@ def _link_within(handles: DirHandles, source: RootPath, target: RootPath) -> Non
 
 
 class LinkPlacer:
-    """Places entries by hard link to immutable inodes; copies only where the filesystem allows no link.
+    """Places entries by hard link to immutable inodes; copies only where a link is impossible or wrong.
 
     Args:
         roots: open layer directories, topmost first; the first that has a path provides it.
         namespace: spelling of escaped attributes.
+        below: more of them, which the layer being made will lie on. What they have is copied: an inode that is in two
+            layers of one stack would show as a hard link between them.
     """
 
-    def __init__(self, roots: Sequence[int], namespace: XattrNamespace) -> None:
+    def __init__(self, roots: Sequence[int], namespace: XattrNamespace, *, below: Sequence[int] = ()) -> None:
         self._stack = ExitStack()
-        self._handles = [self._stack.enter_context(DirHandles(root)) for root in roots]
+        self._handles = [self._stack.enter_context(DirHandles(root)) for root in (*roots, *below)]
+        self._linkable = len(roots)
         self._namespace = namespace
 
     def close(self) -> None:
@@ -117,8 +120,11 @@ class LinkPlacer:
         self._stack.close()
 
     def __call__(self, path: RootPath, entry: Entry, dir_fd: int, name: bytes) -> bool:
-        """Links the entry from the topmost layer that has it."""
-        source_fd, source_name = self._find(path)
+        """Links or copies the entry from the topmost layer that has it."""
+        source_fd, source_name, linkable = self._find(path)
+        if not linkable:
+            copy_entry(source_fd, source_name, entry, dir_fd, name, self._namespace)
+            return True
         try:
             os.link(source_name, name, src_dir_fd=source_fd, dst_dir_fd=dir_fd, follow_symlinks=False)
         except OSError as exc:
@@ -127,15 +133,15 @@ class LinkPlacer:
             copy_entry(source_fd, source_name, entry, dir_fd, name, self._namespace)
         return True
 
-    def _find(self, path: RootPath) -> tuple[int, bytes]:
+    def _find(self, path: RootPath) -> tuple[int, bytes, bool]:
         parent, name = split(path)
-        for handles in self._handles:
+        for index, handles in enumerate(self._handles):
             try:
                 fd = handles.get(parent)
                 os.stat(name, dir_fd=fd, follow_symlinks=False)
             except (FileNotFoundError, NotADirectoryError):
                 continue
-            return fd, name
+            return fd, name, index < self._linkable
         raise Damaged(f"no layer holds /{os.fsdecode(path)}")
 
 
@@ -168,7 +174,7 @@ class CopyPlacer:
             source_fd = self._handles.get(parent)
             status = os.stat(source_name, dir_fd=source_fd, follow_symlinks=False)
         except (FileNotFoundError, NotADirectoryError):
-            return self._fallback(path, entry, dir_fd, name)
+            return self._place_from_below(path, entry, dir_fd, name)
         if entry.kind is Kind.FILE and not stat.S_ISREG(status.st_mode):
             return False
         try:
@@ -178,6 +184,12 @@ class CopyPlacer:
         if digest is not None:
             self.digests[path] = digest
         return True
+
+    def _place_from_below(self, path: RootPath, entry: Entry, dir_fd: int, name: bytes) -> bool:
+        try:
+            return self._fallback(path, entry, dir_fd, name)
+        except Damaged:  # it was new in the write layer, and is gone again
+            return False
 
 
 def copy_entry(

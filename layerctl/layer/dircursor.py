@@ -56,12 +56,10 @@ class DirCursor:
         self.forget()
 
     def _common(self, path: DirPath) -> int:
-        count = 0
-        for mine, other in zip(self._path, path, strict=False):
-            if mine != other:
-                break
-            count += 1
-        return count
+        shorter = min(len(self._path), len(path))
+        if self._path[:shorter] == path[:shorter]:
+            return shorter  # straight up or down, which is most moves, and in a deep tree the dear ones
+        return next(count for count in range(shorter) if self._path[count] != path[count])
 
     def _close_down_to(self, count: int) -> None:
         while len(self._fds) > count:

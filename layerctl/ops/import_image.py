@@ -205,7 +205,7 @@ class _Importer:
 
     def _tidy(self, layer: ImportedLayer, delta: Delta) -> None:
         roots = [os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC) for path in (layer.fs, *self._below)]
-        place = LinkPlacer(roots[1:], self._context.namespace)
+        place = LinkPlacer([], self._context.namespace, below=roots[1:])
         try:
             tidy(roots[0], layer.scan, delta, place, self._context.namespace, marks_on_disk=False)
         finally:

@@ -157,7 +157,7 @@ def seal(
     if still and selection.is_everything:
         if record.base == parent:
             return _in_place(context, view, comparison, parent)
-        return _linked(context, view, comparison, staging)
+        return _linked(context, view, comparison, parent, staging)
     return _copied(context, view, before, comparison, selection, quiescence, staging)
 
 
@@ -169,13 +169,26 @@ def _in_place(context: Context, view: View, comparison: Comparison, parent: Comm
     return Sealed(view.objects, view.snapshot, comparison, delta, Quiescence.SEALED, context.worktree.upper, True)
 
 
-def _linked(context: Context, view: View, comparison: Comparison, staging: Path) -> Sealed:
+def _linked(
+    context: Context, view: View, comparison: Comparison, parent: CommitId | None, staging: Path
+) -> Sealed:
     delta = make_delta(view.objects, view.snapshot, comparison)
-    base = context.worktree.record.base
-    assert base is not None
-    with _layer_folder(staging) as (fs, fd), _links(context, base, above=(context.worktree.upper,)) as place:
+    above, below = _above(context, parent)
+    with _layer_folder(staging) as (fs, fd), _links(context, below, above=(context.worktree.upper, *above)) as place:
         build_layer(delta, fd, place, context.namespace, context.progress)
     return Sealed(view.objects, view.snapshot, comparison, delta, Quiescence.SEALED, fs, True)
+
+
+def _above(context: Context, parent: CommitId | None) -> tuple[list[Path], CommitId | None]:
+    """The layers of what is mounted that the new layer will not lie on, topmost first, and the commit below them."""
+    above: list[Path] = []
+    base = context.worktree.record.base
+    assert base is not None
+    for image in context.store.layers.all_layers(base):
+        if image.id == parent:
+            return above, parent
+        above.append(context.store.layers.fs(image.layer.id))
+    return (above, None) if parent is None else ([], base)
 
 
 def _copied(
@@ -276,10 +289,10 @@ def _put(here: ScanDir, name: bytes, entry: Entry) -> None:
 
 
 @contextmanager
-def _links(context: Context, commit: CommitId, *, above: tuple[Path, ...]) -> Iterator[LinkPlacer]:
+def _links(context: Context, commit: CommitId | None, *, above: tuple[Path, ...]) -> Iterator[LinkPlacer]:
     with ExitStack() as stack:
         roots = stack.enter_context(context.store.layers.open_stack(commit, above))
-        place = LinkPlacer(roots, context.namespace)
+        place = LinkPlacer(roots[: len(above)], context.namespace, below=roots[len(above) :])
         stack.callback(place.close)
         yield place
 

@@ -99,10 +99,11 @@ class LayerStore:
             here = found.parent
 
     @contextmanager
-    def open_stack(self, commit: CommitId, above: tuple[Path, ...] = ()) -> Iterator[list[int]]:
-        """Descriptors of the directories that make up a rootfs, topmost first."""
+    def open_stack(self, commit: CommitId | None, above: tuple[Path, ...] = ()) -> Iterator[list[int]]:
+        """Descriptors of the directories that make up a rootfs, topmost first; of ``above`` alone without a commit."""
         with ExitStack() as stack:
-            yield [_open_root(stack, path) for path in (*above, *self.stack(commit))]
+            below = self.stack(commit) if commit is not None else ()
+            yield [_open_root(stack, path) for path in (*above, *below)]
 
     @contextmanager
     def open_file(self, commit: CommitId, path: RootPath, above: tuple[Path, ...] = ()) -> Iterator[int | None]:
@@ -121,6 +122,8 @@ class LayerStore:
         while here is not None:
             image = self._commits.read(here)
             run = self._longest(image, run_at) or Run(self.fs(image.layer.id), image.parent)
+            if run.fs in found:  # overlayfs refuses the same directory twice
+                run = self._twin(image, run)
             found.append(run.fs)
             here = run.below
         return tuple(found)
@@ -135,13 +138,18 @@ class LayerStore:
                 return run
         return None
 
+    def _twin(self, image: ImageCommit, run: Run) -> Run:
+        """Another directory like a single layer's: a change can come twice in one history, empty ones do."""
+        below = self._commits.read(run.below) if run.below is not None else None
+        return self._existing(image, 0) or self._merge(image, 0, [run], below, silent)
+
     def _existing(self, image: ImageCommit, level: int) -> Run | None:
         folder = self._run_folder(image, level)
         path = folder / "run.json"
         if not path.is_file():
             return None
         record = load_record(path.read_bytes(), path)
-        return Run(folder / "fs", CommitId(record["below"]))
+        return Run(folder / "fs", CommitId(record["below"]) if record["below"] is not None else None)
 
     def _run_folder(self, image: ImageCommit, level: int) -> Path:
         return self._layout.compacted / f"{image.id}-{level}"
@@ -162,24 +170,33 @@ class LayerStore:
             here = self._commits.read(part.below)
         return self._merge(image, level, parts, here, progress)
 
-    def _merge(self, image: ImageCommit, level: int, parts: list[Run], below: ImageCommit, progress: Progress) -> Run:
+    def _merge(
+        self, image: ImageCommit, level: int, parts: list[Run], below: ImageCommit | None, progress: Progress
+    ) -> Run:
+        base = below.id if below is not None else None
         target = self._run_folder(image, level)
         staging = self._layout.tmp / f"compact-{target.name}-{os.getpid()}"
         shutil.rmtree(staging, ignore_errors=True)
         (staging / "fs").mkdir(parents=True)
         drop_inherited_acls(os.fsencode(staging / "fs"))
-        delta = make_delta(self._git, image.snapshot, compare(self._git, below.snapshot, image.snapshot))
+        before = below.snapshot if below is not None else None
+        comparison = compare(self._git, before, image.snapshot)
+        delta = make_delta(self._git, image.snapshot, comparison)
+        # A hard-link group may differ from the commit below in a member that no merged layer had to hold.
+        relinked = base is not None and any(change.relinked for change in comparison.changes)
         try:
             with ExitStack() as stack:
-                place = LinkPlacer([_open_root(stack, part.fs) for part in parts], self._namespace)
+                roots = [_open_root(stack, part.fs) for part in parts]
+                lower = [_open_root(stack, path) for path in self._walk(base, self._existing)] if relinked else []
+                place = LinkPlacer(roots, self._namespace, below=lower)
                 stack.callback(place.close)
                 build_layer(delta, _open_root(stack, staging / "fs"), place, self._namespace, progress)
-            (staging / "run.json").write_bytes(dump_record({"below": below.id.hex, "top": image.id.hex}))
+            (staging / "run.json").write_bytes(dump_record({"below": base.hex if base else None, "top": image.id.hex}))
             self._durability.sync_filesystem(staging)
             self._adopt(staging, target)
         finally:
             shutil.rmtree(staging, ignore_errors=True)
-        return Run(target / "fs", below.id)
+        return Run(target / "fs", base)
 
     def _adopt(self, staging: Path, target: Path) -> None:
         try:

@@ -33,6 +33,7 @@ def write_pack(folder: Path, objects: Iterable[tuple[ObjectId, bool, bytes]]) ->
     rows = sorted(objects)
     folder.mkdir(parents=True, exist_ok=True)
     temporary = folder / f"tmp_pack_{os.getpid()}"
+    temporary.unlink(missing_ok=True)  # of a killed process that had our number
     try:
         places, checksum = _write_objects(temporary, rows)
         name = hashlib.sha1(b"".join(oid for oid, _, _ in rows), usedforsecurity=False).hexdigest()

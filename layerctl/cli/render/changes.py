@@ -139,4 +139,6 @@ def _end_of_whole(changes: Sequence[Change], start: int) -> int:
 
 def _fold(changes: Sequence[Change]) -> Row:
     size = sum(entry_of(change).size for change in changes)
-    return Row(changes[0].kind, path_text(changes[0]), f"({count_text(len(changes) - 1, 'path')} in it)", size_text(size))
+    return Row(
+        changes[0].kind, path_text(changes[0]), f"({count_text(len(changes) - 1, 'path')} in it)", size_text(size)
+    )

@@ -15,7 +15,9 @@ def align(rows: Sequence[Sequence[str]], *, widest: int = 48, paint: Sequence[Pa
         widest: a longer cell pushes its row out of line instead of every row.
         paint: per column, what colours a cell after it was measured.
     """
-    widths = [max((len(cell) for cell in column if len(cell) <= widest), default=0) for column in zip(*rows, strict=True)]
+    widths = [
+        max((len(cell) for cell in column if len(cell) <= widest), default=0) for column in zip(*rows, strict=True)
+    ]
     for row in rows:
         yield "  ".join(_cells(row, widths, paint)).rstrip()
 

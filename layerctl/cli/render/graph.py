@@ -1,4 +1,4 @@
-"""``log --graph``: lanes from children to parents, drawn with ``* | \\ /``.
+r"""``log --graph``: lanes from children to parents, drawn with ``* | \ /``.
 
 A lane is a column that waits for one commit. Drawing a commit ends the lane that waited for it and starts one for each
 parent. Lanes that wait for the same commit run together, and gaps close, by moving left one column a row.

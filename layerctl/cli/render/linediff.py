@@ -20,9 +20,32 @@ _LARGEST = 4_000_000
 
 def hunks(old: Sequence[bytes], new: Sequence[bytes], context: int = 3) -> Iterator[list[Opcode]]:
     """Groups of differences with lines of context, as for a unified diff."""
-    matcher = SequenceMatcher(None, (), ())
-    matcher.opcodes = opcodes(old, new)
-    return iter(matcher.get_grouped_opcodes(context)) if any(code[0] != "equal" for code in matcher.opcodes) else iter(())
+    codes = opcodes(old, new)
+    group: list[Opcode] = []
+    changed = False
+    for code in codes:
+        if code[0] != "equal":
+            group.append(code)
+            changed = True
+        elif not changed:
+            group = [_tail(code, context)]
+        elif code is codes[-1] or code[2] - code[1] > 2 * context:
+            yield [*group, _head(code, context)]
+            group, changed = [_tail(code, context)], False
+        else:
+            group.append(code)
+    if changed:
+        yield group
+
+
+def _head(code: Opcode, lines: int) -> Opcode:
+    tag, old_from, old_to, new_from, new_to = code
+    return tag, old_from, min(old_to, old_from + lines), new_from, min(new_to, new_from + lines)
+
+
+def _tail(code: Opcode, lines: int) -> Opcode:
+    tag, old_from, old_to, new_from, new_to = code
+    return tag, max(old_from, old_to - lines), old_to, max(new_from, new_to - lines), new_to
 
 
 def opcodes(old: Sequence[bytes], new: Sequence[bytes]) -> list[Opcode]:

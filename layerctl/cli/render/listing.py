@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 from layerctl.cli.render.names import quote
 from layerctl.model.entry import Entry, Kind
@@ -38,6 +38,6 @@ def _cells(name: bytes, entry: Entry) -> tuple[str, str, str, str, str, str]:
 
 def _time(mtime_ns: int) -> str:
     try:
-        return datetime.fromtimestamp(mtime_ns // 1_000_000_000, timezone.utc).strftime("%Y-%m-%d %H:%M")
+        return datetime.fromtimestamp(mtime_ns // 1_000_000_000, UTC).strftime("%Y-%m-%d %H:%M")
     except (OverflowError, ValueError, OSError):
         return f"@{mtime_ns // 1_000_000_000}".rjust(16)

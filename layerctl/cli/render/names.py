@@ -9,7 +9,7 @@ _ESCAPES |= {0x22: '\\"', 0x5C: "\\\\"}
 
 
 def quote(path: bytes) -> str:
-    """A path; in double quotes with C escapes if anything in it is not a printable character, a quote or a backslash."""
+    """A path; in double quotes and with C escapes if it has quotes, backslashes or characters that do not print."""
     text = path.decode("utf-8", "surrogateescape")
     if text.isprintable() and '"' not in text and "\\" not in text:
         return text

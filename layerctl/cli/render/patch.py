@@ -111,7 +111,9 @@ def _content(change: Change, read_old: Read, read_new: Read, style: Style) -> It
     if b"\0" in old[:_SNIFF] or b"\0" in new[:_SNIFF]:
         yield f"Binary files {names[0]} and {names[1]} differ"
     elif old != new:
-        yield from (style(f"{mark} {name}{_end(name)}", "bold") for mark, name in zip(("---", "+++"), names, strict=True))
+        yield from (
+            style(f"{mark} {name}{_end(name)}", "bold") for mark, name in zip(("---", "+++"), names, strict=True)
+        )
         yield from unified(_split(old), _split(new), style)
 
 

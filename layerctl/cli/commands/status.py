@@ -1,0 +1,28 @@
+"""``layerctl status``."""
+
+from __future__ import annotations
+
+import typer
+
+from layerctl.cli import documents
+from layerctl.cli.parsing import APP, Verb
+from layerctl.cli.render.status import status_lines
+from layerctl.cli.session import Session, takes_session
+
+app = typer.Typer(**APP)
+
+
+@app.command(cls=Verb)
+@takes_session
+def status(session: Session) -> None:
+    """Show where the worktree is, and what changed since its last commit.
+
+    A added, M modified, D deleted, T of another type.
+    """
+    repository = session.repository()
+    state = repository.status()
+    if session.out.json:
+        session.out.document(documents.status(state))
+        return
+    head = next(iter(repository.log([state.head.hex], limit=1))).commit if state.head is not None else None
+    session.out.lines(status_lines(state, head, session.out.style))

@@ -1,0 +1,28 @@
+"""``layerctl undo``."""
+
+from __future__ import annotations
+
+import typer
+
+from layerctl.cli import documents
+from layerctl.cli.parsing import APP, Verb
+from layerctl.cli.session import Session, takes_session
+from layerctl.cli.text import one_line
+
+app = typer.Typer(**APP)
+
+
+@app.command(cls=Verb)
+@takes_session
+def undo(session: Session) -> None:
+    """Take the last operation back: branches, tags, HEAD, and the write layer with all that was not committed.
+
+    'layerctl op log' lists the operations. An undo is an operation as well, so undoing it does the thing again.
+    """
+    result = session.repository().undo()
+    if session.out.json:
+        session.out.document(documents.undo(result))
+    elif not session.out.quiet:
+        session.out.line(f"Took back operation {result.undone}: {one_line(result.description)}")
+        if result.parked:
+            session.out.line(f"Parked newer uncommitted changes (operation {result.operation})")
