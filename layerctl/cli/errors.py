@@ -6,7 +6,6 @@ import errno
 import json
 import os
 import sys
-import tempfile
 import traceback
 from dataclasses import dataclass
 
@@ -123,6 +122,8 @@ def _unexpected(exc: BaseException) -> Failure:
 
 
 def _keep_traceback(exc: BaseException) -> str:
+    import tempfile  # noqa: PLC0415 (slow to load, and mostly not needed)
+
     try:
         with tempfile.NamedTemporaryFile(
             "w", prefix="layerctl-", suffix=".traceback", delete=False, errors="backslashreplace"

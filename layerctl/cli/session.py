@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import functools
-import getpass
 import inspect
+import os
+import pwd
 import shlex
-import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -90,7 +90,7 @@ class Session:
         name, email = self.settings.author_name, self.settings.author_email
         if name is None and email is None:
             return None
-        return Author(name or _user_name(), email or f"{_user_name()}@{socket.gethostname()}")
+        return Author(name or _user_name(), email or f"{_user_name()}@{os.uname().nodename}")
 
     def progress(self) -> Progress:
         """A progress bar, where there is somebody to look at it."""
@@ -111,9 +111,9 @@ def _another_between(here: Path, top: Path) -> bool:
 
 def _user_name() -> str:
     try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return "layerctl"
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return str(os.geteuid())
 
 
 def _shared(

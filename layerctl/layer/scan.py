@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 from layerctl.errors import UnsafeWriteLayer
 from layerctl.layer.content import digest_fd
+from layerctl.layer.idmap import overflow_ids
 from layerctl.layer.metadata import is_whiteout, kind_of, open_dir, path_in
 from layerctl.layer.xattrs import XattrNamespace, get_xattr, list_xattrs, read_xattrs
 from layerctl.model.entry import Entry, Kind
@@ -49,6 +50,7 @@ class LayerScanner:
         self._known = known
         self._progress = progress
         self._tolerant = tolerant
+        self._unmapped = overflow_ids() if namespace is XattrNamespace.USER else None
         self._opaque = namespace.mark(b"opaque")
         self._forbidden = {namespace.mark(b"redirect"), namespace.mark(b"metacopy")}
         self._whiteout = namespace.mark(b"whiteout")
@@ -166,6 +168,11 @@ class LayerScanner:
         digest: Digest | None = None,
         target: bytes | None = None,
     ) -> Entry:
+        if self._unmapped and (status.st_uid == self._unmapped[0] or status.st_gid == self._unmapped[1]):
+            raise UnsafeWriteLayer(
+                "the write layer holds files of owners outside of this user namespace",
+                hint="run layerctl where these owners are mapped",
+            )
         device = None
         if kind is Kind.CHAR or kind is Kind.BLOCK:
             device = (os.major(status.st_rdev), os.minor(status.st_rdev))

@@ -218,6 +218,13 @@ def release_aside(aside: Path) -> None:
     _abandon(child)
 
 
+def release_all_aside(folder: Path) -> None:
+    """Tries again with every mount that was moved aside somewhere below a folder."""
+    for mount in read_mounts():
+        if Path(mount.mountpoint).is_relative_to(folder):
+            release_aside(Path(mount.mountpoint))
+
+
 def _abandon(child: subprocess.Popen[bytes]) -> None:
     """Lets a child go on alone: it ends by itself, and init reaps it if we end first."""
     if child.stdin is not None:

@@ -35,7 +35,6 @@ class Context:
         progress: told how far long work is.
         search_path: where programs are found.
         command: what the user typed, for the operation log.
-        namespace: where overlay mounts keep their marks.
         say: is given the output of hooks: a hook's name and the text.
     """
 
@@ -45,7 +44,6 @@ class Context:
     progress: Progress = silent
     search_path: str = _DEFAULT_PATH
     command: str = ""
-    namespace: XattrNamespace = XattrNamespace.TRUSTED
     say: Callable[[str, str], None] = lambda name, text: None
 
     @classmethod
@@ -78,6 +76,11 @@ class Context:
         return self.store.layout
 
     @property
+    def namespace(self) -> XattrNamespace:
+        """Where overlay mounts of this repository keep their marks."""
+        return self.store.namespace
+
+    @property
     def revisions(self) -> Revisions:
         """Resolves revisions for the worktree as it is now."""
         return Revisions(self.store.git, self.worktree.name, self.worktree.head)
@@ -97,6 +100,7 @@ class Context:
     @contextmanager
     def changing_worktree(self) -> Iterator[None]:
         """Held by verbs that change the worktree; keeps others and gc away."""
+        self.store.check_namespace()
         with self.store.lock.in_use(), worktree_lock(self.worktree.lock, self.worktree.name):
             yield
 

@@ -57,6 +57,7 @@ def import_image(
     stdin: BinaryIO | None,
 ) -> ImportResult:
     """See :meth:`layerctl.ops.repository.Repository.import_image`."""
+    context.store.check_namespace()
     target = _target(context, branch)
     if tag is not None:
         _check_tag(context, tag)

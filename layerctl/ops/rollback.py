@@ -9,6 +9,7 @@ from layerctl.errors import Conflict, NothingToCommit, RevisionNotFound, UsageEr
 from layerctl.model.ids import CommitId
 from layerctl.model.operation import Move
 from layerctl.model.results import RollbackResult
+from layerctl.mount.worktree import release_all_aside
 from layerctl.ops.container import refuse_running, stop_running
 from layerctl.ops.context import Context
 from layerctl.ops.heads import advance, keep
@@ -85,6 +86,7 @@ def _perform(context: Context, old: CommitId, new: CommitId, *, discard: bool) -
                 record_move(context, record),
             ]
             context.perform(number, "rollback", moves)
+        release_all_aside(context.layout.parked)
         remount(context, mount, spec, _aside(context, number) if not discard else None)
     return number
 

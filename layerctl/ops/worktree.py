@@ -32,6 +32,7 @@ from layerctl.store.worktrees import list_worktrees as worktrees_of
 def add_worktree(context: Context, name: str, revision: str | None, *, at: Path | None, detach: bool) -> CheckoutResult:
     """See :meth:`layerctl.ops.repository.Repository.add_worktree`."""
     check_name(name)
+    context.store.check_namespace()
     new = context.for_worktree(Worktree(name, context.layout))
     with context.store.lock.in_use():
         if new.worktree.exists:

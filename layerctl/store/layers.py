@@ -183,11 +183,12 @@ class LayerStore:
         comparison = compare(self._git, before, image.snapshot)
         delta = make_delta(self._git, image.snapshot, comparison)
         # A hard-link group may differ from the commit below in a member that no merged layer had to hold.
-        relinked = base is not None and any(change.relinked for change in comparison.changes)
+        relinked = any(change.relinked for change in comparison.changes)
         try:
             with ExitStack() as stack:
                 roots = [_open_root(stack, part.fs) for part in parts]
-                lower = [_open_root(stack, path) for path in self._walk(base, self._existing)] if relinked else []
+                under = self._walk(base, self._existing) if base is not None and relinked else ()
+                lower = [_open_root(stack, path) for path in under]
                 place = LinkPlacer(roots, self._namespace, below=lower)
                 stack.callback(place.close)
                 build_layer(delta, _open_root(stack, staging / "fs"), place, self._namespace, progress)

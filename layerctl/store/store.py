@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from layerctl.errors import AlreadyExists
-from layerctl.layer.xattrs import drop_inherited_acls
+from layerctl.errors import AlreadyExists, NoPrivilege
+from layerctl.layer.idmap import overlay_namespace
+from layerctl.layer.xattrs import XattrNamespace, drop_inherited_acls
 from layerctl.model.operation import Operation
 from layerctl.model.worktree import Head, WorktreeRecord
 from layerctl.store.commits import CommitStore
@@ -21,6 +22,7 @@ from layerctl.store.layout import FORMAT, Layout
 from layerctl.store.locks import RepositoryLock
 from layerctl.store.worktrees import DEFAULT, Worktree, record_text
 
+_NAMESPACE = "layerctl.namespace"
 _FALSE = {"false", "no", "off", "0"}
 
 
@@ -37,9 +39,24 @@ class Store:
         self.durability = Durability((self.git.config_get("layerctl.sync") or "true").lower() not in _FALSE)
         self.git.sync_refs = self.durability.enabled
         self.commits = CommitStore(self.git)
-        self.layers = LayerStore(layout, self.git, self.commits, self.durability)
+        self.namespace = XattrNamespace[(self.git.config_get(_NAMESPACE) or "trusted").upper()]
+        self.layers = LayerStore(layout, self.git, self.commits, self.durability, self.namespace)
         self.journal = Journal(layout, self.git, self.durability)
         self.lock = RepositoryLock(layout.lock)
+
+    def check_namespace(self) -> None:
+        """Makes sure that this process reads ids and overlay marks as whoever made the repository did.
+
+        Raises:
+            NoPrivilege: the repository was made on the other side of a user namespace.
+        """
+        if overlay_namespace() is not self.namespace:
+            inside = self.namespace is XattrNamespace.USER
+            raise NoPrivilege(
+                f"this repository was made {'inside' if inside else 'outside'} of a user namespace: "
+                "file owners would not be what they were",
+                hint="run layerctl as its maker did" if inside else "run it as root, e.g. with sudo",
+            )
 
     def recover(self) -> Operation | None:
         """Finishes what a crash interrupted."""
@@ -78,6 +95,7 @@ def create_repository(layout: Layout, branch: str) -> bool:
     for folder in layout.folders():
         folder.mkdir(mode=0o700, exist_ok=True)
     GitRepository.create(layout.git, branch)
+    GitRepository(layout.git).config_set(_NAMESPACE, overlay_namespace().name.lower())
     worktree = Worktree(DEFAULT, layout)
     worktree.folder.mkdir(exist_ok=True)
     record = WorktreeRecord(base=None, mountpoint=str(layout.default_mountpoint))
