@@ -61,12 +61,21 @@ def _run(session: Session) -> int:
 
 def _fail(session: Session, exc: Exception) -> int:
     session.out.close()
+    _drop_unwritable_output()
     if session.settings.debug:
         traceback.print_exception(exc)
     failure = describe(exc, f"layerctl {session.verb}" if session.verb else "layerctl")
     session.out.json = _wants_json(session)
     session.out.failure(failure)
     return failure.exit_code
+
+
+def _drop_unwritable_output() -> None:
+    """What could not be written to a full disk must not be tried again at exit."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        silence_stdout()
 
 
 def _wants_json(session: Session) -> bool:

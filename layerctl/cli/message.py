@@ -18,7 +18,8 @@ from layerctl.model.commit import Author
 _AUTHOR = re.compile(r"\s*([^<>\n]*[^<>\s])\s*<([^<>\n]*)>\s*\Z")
 _HELP = (
     "",
-    "# The message of the commit. Lines that start with '#' are left out, and an empty message stops the commit.",
+    "# Write the message of the commit. Lines that start with '#' are left",
+    "# out, and an empty message stops the commit.",
     "#",
 )
 

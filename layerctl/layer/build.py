@@ -12,7 +12,7 @@ from typing import Protocol
 from layerctl.errors import Damaged
 from layerctl.layer.content import copy_content, digest_fd
 from layerctl.layer.handles import DirHandles, split
-from layerctl.layer.metadata import apply_metadata, apply_root_metadata, make_node, make_whiteout, set_mtime
+from layerctl.layer.metadata import apply_metadata, apply_root_metadata, make_bare_node, make_whiteout, set_mtime
 from layerctl.layer.xattrs import XattrNamespace
 from layerctl.model.delta import Delta
 from layerctl.model.entry import Entry, Kind
@@ -75,7 +75,7 @@ def _make(handles: DirHandles, path: RootPath, entry: Entry, place: Placer, name
     parent, name = split(path)
     dir_fd = handles.get(parent)
     if entry.kind is Kind.DIR:
-        make_node(dir_fd, name, entry)
+        make_bare_node(dir_fd, name, entry)
         apply_metadata(dir_fd, name, entry, namespace)
     else:
         place(path, entry, dir_fd, name)
@@ -200,12 +200,12 @@ def copy_entry(
     The copy's mtime is the source's at the moment of copying, everything else is the entry's.
     """
     if entry.kind is not Kind.FILE:
-        make_node(dir_fd, name, entry)
+        make_bare_node(dir_fd, name, entry)
         apply_metadata(dir_fd, name, entry, namespace)
         return None
     source = os.open(source_name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=source_fd)
     try:
-        make_node(dir_fd, name, entry)
+        make_bare_node(dir_fd, name, entry)
         target = os.open(name, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=dir_fd)
         try:
             status = _copy_settled(source, target)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import stat
 
-from layerctl.layer.xattrs import XattrNamespace
+from layerctl.layer.xattrs import XattrNamespace, drop_inherited_acls
 from layerctl.model.entry import Entry, Kind
 
 _KINDS = {
@@ -62,6 +62,13 @@ def make_node(dir_fd: int, name: bytes, entry: Entry) -> None:
     else:
         device = os.makedev(*entry.rdev) if entry.rdev else 0
         os.mknod(name, _FORMATS[entry.kind] | 0o600, device, dir_fd=dir_fd)
+
+
+def make_bare_node(dir_fd: int, name: bytes, entry: Entry) -> None:
+    """As :func:`make_node`, without what the entry inherits from a directory that has a default ACL."""
+    make_node(dir_fd, name, entry)
+    if entry.kind is not Kind.SYMLINK:
+        drop_inherited_acls(path_in(dir_fd, name))
 
 
 def apply_metadata(dir_fd: int, name: bytes, entry: Entry, namespace: XattrNamespace) -> None:

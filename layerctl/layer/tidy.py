@@ -15,7 +15,7 @@ from layerctl.layer.handles import DirHandles, split
 from layerctl.layer.metadata import (
     apply_metadata,
     apply_root_metadata,
-    make_node,
+    make_bare_node,
     make_whiteout,
     set_mtime,
 )
@@ -86,7 +86,7 @@ def _add(
         entry = parse_entry(text)
         leader = first.get(path, path)
         if entry.kind is Kind.DIR:
-            make_node(dir_fd, name, entry)
+            make_bare_node(dir_fd, name, entry)
             apply_metadata(dir_fd, name, entry, namespace)
             touched.add(path)
         elif leader != path:

@@ -17,7 +17,7 @@ app = typer.Typer(**APP)
 def undo(session: Session) -> None:
     """Take the last operation back: branches, tags, HEAD, and the write layer with all that was not committed.
 
-    'layerctl op log' lists the operations. An undo is an operation as well, so undoing it does the thing again.
+    'layerctl op log' lists the operations.
     """
     result = session.repository().undo()
     if session.out.json:

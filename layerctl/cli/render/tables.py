@@ -42,7 +42,7 @@ def operation_lines(operations: Iterable[Operation], now: datetime, style: Style
         number = style(f"{operation.number:>4}", "yellow")
         undoes = f" (takes back {operation.undoes})" if operation.undoes is not None else ""
         when = relative_time(operation.time, now)
-        yield f"{number}  {when:<14}  {operation.verb:<10}  {one_line(operation.description)}{undoes}".rstrip()
+        yield f"{number}  {when:<14}  {operation.verb:<12}  {one_line(operation.description)}{undoes}".rstrip()
 
 
 def check_lines(checks: Sequence[Check], style: Style) -> Iterator[str]:
