@@ -218,6 +218,19 @@ def release_aside(aside: Path) -> None:
     _abandon(child)
 
 
+def unmount_below(folder: Path) -> bool:
+    """Unmounts everything below a folder; returns False if something there is in use and stays."""
+    for mount in reversed(read_mounts()):
+        if Path(mount.mountpoint).is_relative_to(folder):
+            try:
+                syscalls.umount(mount.mountpoint)
+            except OSError as exc:
+                if exc.errno not in (errno.EBUSY, errno.EPERM):
+                    raise
+                return False
+    return True
+
+
 def release_all_aside(folder: Path) -> None:
     """Tries again with every mount that was moved aside somewhere below a folder."""
     for mount in read_mounts():

@@ -57,7 +57,7 @@ def checkout(
         hooks.run("pre-checkout", old=old.hex if old else None, new=target.commit.hex)
         record = context.worktree.record
         moved = at is not None and check_mountpoint(context, at) != Path(record.mountpoint)
-        same = record.base == target.commit == context.head() and not discard and not moved
+        same = record.base is not None and target.commit == context.head() and not discard and not moved
         options = (record.read_only, record.volatile) == (read_only, volatile)
         if same and (options or (revision is None and not (read_only or volatile))):
             _move_head_only(context, target)

@@ -40,7 +40,7 @@ def read_content(context: Context, commit: CommitId | None, path: RootPath, limi
         above = (context.worktree.upper,)
         if commit is None:
             return None
-    with context.store.layers.open_file(commit, path, above) as fd:
+    with context.store.lock.in_use(), context.store.layers.open_file(commit, path, above) as fd:
         if fd is None or not stat.S_ISREG(os.fstat(fd).st_mode):
             return None
         return os.pread(fd, limit, 0)

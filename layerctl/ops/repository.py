@@ -41,6 +41,7 @@ from layerctl.ops.diff import diff, read_content
 from layerctl.ops.doctor import doctor
 from layerctl.ops.import_image import import_image
 from layerctl.ops.init import init
+from layerctl.ops.leftovers import sweep
 from layerctl.ops.log import log
 from layerctl.ops.reflog import reflog
 from layerctl.ops.rollback import rollback
@@ -114,6 +115,7 @@ class Repository:
             say=say,
         )
         settle(context)
+        sweep(context)
         return cls(context)
 
     @property

@@ -169,9 +169,7 @@ def _in_place(context: Context, view: View, comparison: Comparison, parent: Comm
     return Sealed(view.objects, view.snapshot, comparison, delta, Quiescence.SEALED, context.worktree.upper, True)
 
 
-def _linked(
-    context: Context, view: View, comparison: Comparison, parent: CommitId | None, staging: Path
-) -> Sealed:
+def _linked(context: Context, view: View, comparison: Comparison, parent: CommitId | None, staging: Path) -> Sealed:
     delta = make_delta(view.objects, view.snapshot, comparison)
     above, below = _above(context, parent)
     with _layer_folder(staging) as (fs, fd), _links(context, below, above=(context.worktree.upper, *above)) as place:

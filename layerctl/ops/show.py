@@ -41,7 +41,7 @@ def show_path(context: Context, revision: str, path: RootPath) -> PathView:
 
 
 def _content(context: Context, commit: CommitId, path: RootPath) -> Iterator[bytes]:
-    with context.store.layers.open_file(commit, path) as fd:
+    with context.store.lock.in_use(), context.store.layers.open_file(commit, path) as fd:
         if fd is None:
             raise Damaged(f"no layer holds /{os.fsdecode(path)}")
         while chunk := os.read(fd, _CHUNK):

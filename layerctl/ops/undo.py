@@ -41,6 +41,8 @@ def undo(context: Context) -> UndoResult:
             if name is not None and there.worktree.exists:
                 stack.enter_context(there.changing_worktree())
                 refuse_running(there)
+            else:
+                stack.enter_context(context.store.lock.in_use())
             if _last(context) != last:  # somebody else was faster
                 continue
             return _take_back(there, last) if name is not None else _take_back_refs(context, last)
@@ -87,7 +89,7 @@ def _paths(move: Move) -> tuple[str, ...]:
 
 
 def _take_back_refs(context: Context, last: Operation) -> UndoResult:
-    with context.store.lock.in_use(), context.applying() as number:
+    with context.applying() as number:
         _check_last(context, last)
         context.perform(number, "undo", inverse(last.moves), description=_text(last), undoes=last.number)
     return UndoResult(number, last.number, last.description, parked=False)

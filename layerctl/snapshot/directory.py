@@ -24,9 +24,9 @@ _TREE_MODE = b"40000"
 def tree_name(name: bytes) -> bytes:
     """A directory's name as Git accepts it in a tree, even under ``fsck --strict``.
 
-    Anything that Git could take for ``.git``, ``.gitmodules`` and their like on some filesystem begins with ``.g`` or is
-    a short name of NTFS (``GIT~1``, ``gi7eba~1``, ``~1000000``) once non-ASCII bytes are escaped; escaping the first
-    byte of those is enough.
+    Anything that Git could take for ``.git``, ``.gitmodules`` and their like on some filesystem begins with ``.g``
+    or is a short name of NTFS (``GIT~1``, ``gi7eba~1``, ``~1000000``) once non-ASCII bytes are escaped; escaping the
+    first byte of those is enough.
     """
     escaped = escape_name(name)
     lower = escaped[:8].lower()

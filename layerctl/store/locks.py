@@ -47,13 +47,22 @@ class RepositoryLock:
             yield
 
     @contextmanager
-    def exclusive(self) -> Iterator[None]:
-        """Held by gc.
+    def exclusive(self, wait: float | None = None) -> Iterator[None]:
+        """Held by whoever deletes what no ref leads to.
+
+        Args:
+            wait: seconds to wait before giving up, if not as long as usual.
 
         Raises:
             Busy: some verb is at work.
         """
-        with _locked(self._path, fcntl.F_WRLCK, _IN_USE, self._wait, "another command works in this repository"):
+        with _locked(
+            self._path,
+            fcntl.F_WRLCK,
+            _IN_USE,
+            self._wait if wait is None else wait,
+            "another command works in this repository",
+        ):
             yield
 
     @contextmanager

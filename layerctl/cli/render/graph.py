@@ -47,6 +47,7 @@ class Graph:
 
     paint: Paint = _unpainted
     _lanes: list[Hashable] = field(default_factory=list)
+    _last: _Cells = field(default_factory=dict)
 
     def draw(self, commit: Hashable, parents: Sequence[Hashable]) -> Drawing:
         """Draws one commit and moves on to its parents."""
@@ -59,6 +60,8 @@ class Graph:
         after, lanes = self._to_parents(here, extra, parents)
         most = len(lanes)
         after += self._settle(lanes)
+        row |= {} if extra else self._slants(here, after)
+        self._last = after[-1] if after else row
         padding = {2 * column: "|" for column in range(len(self._lanes))}
         width = 2 * max(most, len(self._lanes), 1 + max(row) // 2)
         return Drawing(
@@ -81,15 +84,23 @@ class Graph:
             cells |= dict.fromkeys(range(2 * here + 1, end), "-") | {end: "."}
         return cells | {2 * (column + extra): "|" for column in range(here + 1, len(self._lanes))}
 
+    def _slants(self, here: int, after: Sequence[_Cells]) -> _Cells:
+        """Lanes right of a commit that move the same way in the rows above and below it keep their slant."""
+        cells: _Cells = {}
+        for position in range(2 * here + 2, max(self._last, default=0) + 2, 2):
+            if after and self._last.get(position - 1) == after[0].get(position + 1) == "\\":
+                cells[position] = "\\"
+            if after and self._last.get(position + 1) == after[0].get(position - 1) == "/":
+                cells[position] = "/"
+        return cells
+
     def _to_parents(
         self, here: int, extra: int, parents: Sequence[Hashable]
     ) -> tuple[list[_Cells], list[tuple[int, Hashable]]]:
         """The rows from a commit to its parents, and the lanes with their columns after it."""
         left, right = self._lanes[:here], self._lanes[here + 1 :]
-        if len(parents) == 2 and parents[1] in (left[-1:] + right[:1]):
-            joint = 2 * here + (1 if right[:1] == [parents[1]] else -1)
-            row = _bars(len(self._lanes)) | {joint: "\\" if joint > 2 * here else "/"}
-            return [row], _numbered([*left, parents[0], *right])
+        if len(parents) == 2 and right[:1] == [parents[1]]:
+            return [_bars(len(self._lanes)) | {2 * here + 1: "\\"}], _numbered([*left, parents[0], *right])
         if len(parents) > 1:
             fan = {2 * (here + number) + 1: "\\" for number in range(len(parents) - 1)}
             moved = {2 * (column + extra) + 1: "\\" for column in range(here + 1, len(self._lanes))}

@@ -1,0 +1,34 @@
+"""What killed commands left in ``tmp/``."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from contextlib import suppress
+from pathlib import Path
+
+from layerctl.errors import Busy
+from layerctl.mount.worktree import unmount_below
+from layerctl.ops.context import Context
+
+
+def sweep(context: Context) -> None:
+    """Deletes what is in ``tmp/``, unless some verb is at work: then it may be its.
+
+    Every verb that makes something there holds the repository's lock shared meanwhile, and loses it when it dies.
+    """
+    folder = context.layout.tmp
+    if not os.access(folder, os.W_OK) or not any(os.scandir(folder)):
+        return
+    with suppress(Busy), context.store.lock.exclusive(wait=0):
+        if context.store.journal.has_pending:
+            return
+        for name in os.listdir(folder):
+            _remove(folder / name)
+
+
+def _remove(path: Path) -> None:
+    if not path.is_dir():
+        path.unlink(missing_ok=True)
+    elif unmount_below(path):
+        shutil.rmtree(path, ignore_errors=True)
