@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import shutil
 from contextlib import suppress
 from pathlib import Path
 
 from layerctl.errors import Busy
+from layerctl.layer.remove import remove_tree
 from layerctl.mount.worktree import unmount_below
 from layerctl.ops.context import Context
 
@@ -31,4 +31,4 @@ def _remove(path: Path) -> None:
     if not path.is_dir():
         path.unlink(missing_ok=True)
     elif unmount_below(path):
-        shutil.rmtree(path, ignore_errors=True)
+        remove_tree(path)

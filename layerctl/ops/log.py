@@ -22,13 +22,12 @@ def log(
     *,
     limit: int | None = None,
     everything: bool = False,
-    topological: bool = False,
     paths: Sequence[RootPath] = (),
 ) -> Iterator[LogEntry]:
     """See :meth:`layerctl.ops.repository.Repository.log`."""
     starts, hidden = _ends(context, revisions, everything)
     names = decorations(context)
-    found = _found(context, starts, hidden, topological, paths)
+    found = _found(context, starts, hidden, paths)
     return _limited((LogEntry(commit, names.get(commit.id, ())) for commit in found), limit)
 
 
@@ -95,10 +94,9 @@ def _found(
     context: Context,
     starts: list[CommitId],
     hidden: list[CommitId],
-    topological: bool,
     paths: Sequence[RootPath],
 ) -> Iterator[ImageCommit]:
-    for commit in context.store.git.walk(starts, hidden, topological=topological):
+    for commit in context.store.git.walk(starts, hidden):
         image = context.store.commits.read(commit)
         if not paths or any(_touches(context, image, path) for path in paths):
             yield image

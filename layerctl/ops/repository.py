@@ -265,19 +265,17 @@ class Repository:
         *,
         limit: int | None = None,
         everything: bool = False,
-        topological: bool = False,
         paths: Sequence[RootPath] = (),
     ) -> Iterator[LogEntry]:
-        """Commits, newest first.
+        """Commits, newest first, and no parent before all of its children.
 
         Args:
             revisions: revisions and ranges (``a..b``, ``^a``); HEAD by default.
             limit: at most so many.
             everything: start from all branches and tags and from HEAD.
-            topological: no parent before all of its children (for graphs).
             paths: only commits that change something at or below these.
         """
-        return log(self._context, revisions, limit=limit, everything=everything, topological=topological, paths=paths)
+        return log(self._context, revisions, limit=limit, everything=everything, paths=paths)
 
     def resolve(self, revision: str) -> CommitId:
         """The commit that a revision names."""

@@ -232,10 +232,9 @@ class GitRepository:
 
     # history
 
-    def walk(self, starts: list[CommitId], hidden: list[CommitId], *, topological: bool) -> Iterator[CommitId]:
-        """Commits reachable from ``starts`` but not from ``hidden``, newest first."""
-        order = SortMode.TOPOLOGICAL | SortMode.TIME if topological else SortMode.TIME
-        walker = self._repo.walk(None, order)
+    def walk(self, starts: list[CommitId], hidden: list[CommitId]) -> Iterator[CommitId]:
+        """Commits reachable from ``starts`` but not from ``hidden``, newest first, children before their parents."""
+        walker = self._repo.walk(None, SortMode.TOPOLOGICAL | SortMode.TIME)
         for commit in starts:
             walker.push(pygit2.Oid(hex=commit.hex))
         for commit in hidden:

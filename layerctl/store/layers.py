@@ -9,7 +9,6 @@ depth of a commit, written in base 4, has as many layers as the sum of its digit
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from pathlib import Path
 
 from layerctl.layer.build import LinkPlacer, build_layer
 from layerctl.layer.handles import DirHandles, split
+from layerctl.layer.remove import remove_tree
 from layerctl.layer.xattrs import XattrNamespace, drop_inherited_acls
 from layerctl.model.commit import ImageCommit
 from layerctl.model.ids import CommitId, LayerId
@@ -176,7 +176,7 @@ class LayerStore:
         base = below.id if below is not None else None
         target = self._run_folder(image, level)
         staging = self._layout.tmp / f"compact-{target.name}-{os.getpid()}"
-        shutil.rmtree(staging, ignore_errors=True)
+        remove_tree(staging)
         (staging / "fs").mkdir(parents=True)
         drop_inherited_acls(os.fsencode(staging / "fs"))
         before = below.snapshot if below is not None else None
@@ -196,7 +196,7 @@ class LayerStore:
             self._durability.sync_filesystem(staging)
             self._adopt(staging, target)
         finally:
-            shutil.rmtree(staging, ignore_errors=True)
+            remove_tree(staging)
         return Run(target / "fs", base)
 
     def _adopt(self, staging: Path, target: Path) -> None:

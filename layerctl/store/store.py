@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +9,7 @@ from pathlib import Path
 
 from layerctl.errors import AlreadyExists, NoPrivilege
 from layerctl.layer.idmap import overlay_namespace
+from layerctl.layer.remove import remove_tree
 from layerctl.layer.xattrs import XattrNamespace, drop_inherited_acls
 from layerctl.model.operation import Operation
 from layerctl.model.worktree import Head, WorktreeRecord
@@ -74,7 +74,7 @@ class Store:
             yield folder
         finally:
             if not self.journal.has_pending:  # what an interrupted operation still needs may be in there
-                shutil.rmtree(folder, ignore_errors=True)
+                remove_tree(folder)
 
 
 def create_repository(layout: Layout, branch: str) -> bool:

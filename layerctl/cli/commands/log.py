@@ -56,7 +56,7 @@ def log(
     """Show commits, newest first; of PATHs, only those that changed something there."""
     repository = session.repository()
     revs, paths = revisions_and_paths(repository, revisions or (), session.paths)
-    entries = repository.log(revs, limit=limit, everything=everything, topological=graph, paths=paths)
+    entries = repository.log(revs, limit=limit, everything=everything, paths=paths)
     if session.out.json:
         session.out.document([documents.log_entry(entry) for entry in entries])
         return
