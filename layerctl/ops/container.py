@@ -1,15 +1,21 @@
-"""Containers that run in a worktree."""
+"""Containers that run in a worktree.
+
+The runtime's modules are loaded where they are needed: most worktrees have no container.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from layerctl.errors import ContainerRunning
 from layerctl.ops.context import Context
-from layerctl.runtime import ContainerId, Runtime, find_runtime
 from layerctl.store.worktrees import record_text
+
+if TYPE_CHECKING:
+    from layerctl.runtime import ContainerId, Runtime
 
 _STATE = Path("/run/layerctl")
 
@@ -20,6 +26,8 @@ def runtime_of(context: Context) -> Runtime:
     Raises:
         NoRuntime: there is none.
     """
+    from layerctl.runtime import Runtime, find_runtime  # noqa: PLC0415
+
     return Runtime(find_runtime(search_path=context.search_path), state_folder(context))
 
 
@@ -34,7 +42,7 @@ def running(context: Context) -> str | None:
     container = context.worktree.record.container
     if container is None or not (state_folder(context)).is_dir():
         return None
-    state = runtime_of(context).state(ContainerId(container))
+    state = runtime_of(context).state(_id(container))
     return container if state is not None and state.is_alive else None
 
 
@@ -60,7 +68,7 @@ def stop_running(context: Context) -> None:
     """Ends the worktree's container, if one runs."""
     container = running(context)
     if container is not None:
-        runtime_of(context).delete(ContainerId(container), force=True)
+        runtime_of(context).delete(_id(container), force=True)
         note_container(context, None)
 
 
@@ -74,12 +82,18 @@ def freezer(context: Context, pause: bool) -> Callable[[], Callable[[], None] | 
         container = running(context) if pause else None
         if container is None:
             return None
-        runtime, name = runtime_of(context), ContainerId(container)
+        runtime, name = runtime_of(context), _id(container)
         if not runtime.pause(name):
             return lambda: None
         return lambda: _resume(runtime, name)
 
     return freeze
+
+
+def _id(container: str) -> ContainerId:
+    from layerctl.runtime import ContainerId  # noqa: PLC0415
+
+    return ContainerId(container)
 
 
 def _resume(runtime: Runtime, container: ContainerId) -> None:

@@ -1,6 +1,7 @@
 """The public face of a repository: every verb a method.
 
-Each method's work is in the module of its name next to this one.
+Each method's work is in the module of its name next to this one, which is loaded when it is first needed: a command
+line that starts for one verb must not pay for the others.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from layerctl.model.commit import Author, ImageCommit
 from layerctl.model.config import ImageConfig
@@ -32,27 +33,11 @@ from layerctl.model.results import (
     WorktreeInfo,
 )
 from layerctl.model.scan import RootPath
-from layerctl.ops.branch import branches, create_branch, delete_branch
-from layerctl.ops.checkout import checkout
-from layerctl.ops.commit import CommitRequest, commit
-from layerctl.ops.config import get_config, list_config, set_config
 from layerctl.ops.context import Context
-from layerctl.ops.diff import diff, read_content
-from layerctl.ops.doctor import doctor
-from layerctl.ops.import_image import import_image
-from layerctl.ops.init import init
-from layerctl.ops.leftovers import sweep
-from layerctl.ops.log import log
-from layerctl.ops.reflog import reflog
-from layerctl.ops.rollback import rollback
-from layerctl.ops.rootfs import settle
-from layerctl.ops.run import RunRequest, run
-from layerctl.ops.show import show_commit, show_path
-from layerctl.ops.status import status
-from layerctl.ops.tag import create_tag, delete_tag, tags
-from layerctl.ops.undo import operations, undo
-from layerctl.ops.worktree import add_worktree, list_worktrees, remove_worktree
-from layerctl.runtime import RunResult
+
+if TYPE_CHECKING:
+    from layerctl.ops.run import RunRequest
+    from layerctl.runtime import RunResult
 
 
 class Repository:
@@ -77,6 +62,8 @@ class Repository:
             branch: the name of the first branch.
             author: who makes commits and operations through this instance.
         """
+        from layerctl.ops.init import init  # noqa: PLC0415
+
         return cls(init(directory, branch=branch, author=author))
 
     @classmethod
@@ -105,6 +92,9 @@ class Repository:
         Raises:
             layerctl.errors.RepositoryNotFound: there is none.
         """
+        from layerctl.ops.leftovers import sweep  # noqa: PLC0415
+        from layerctl.ops.rootfs import settle  # noqa: PLC0415
+
         context = Context.open(
             start,
             worktree=worktree,
@@ -155,6 +145,8 @@ class Repository:
             platform: ``os/arch[/variant]`` to pick from an index; this machine's by default.
             stdin: where ``-`` reads.
         """
+        from layerctl.ops.import_image import import_image  # noqa: PLC0415
+
         return import_image(
             self._context,
             source,
@@ -188,6 +180,8 @@ class Repository:
             read_only: mount without a write layer.
             volatile: never sync the write layer; a power cut loses it.
         """
+        from layerctl.ops.checkout import checkout  # noqa: PLC0415
+
         return checkout(
             self._context,
             revision,
@@ -203,18 +197,26 @@ class Repository:
         self, name: str, revision: str | None = None, *, at: Path | None = None, detach: bool = False
     ) -> CheckoutResult:
         """Makes and mounts another worktree (a branch of its name from HEAD, unless a revision is named)."""
+        from layerctl.ops.worktree import add_worktree  # noqa: PLC0415
+
         return add_worktree(self._context, name, revision, at=at, detach=detach)
 
     def list_worktrees(self) -> list[WorktreeInfo]:
         """All worktrees, sorted by name."""
+        from layerctl.ops.worktree import list_worktrees  # noqa: PLC0415
+
         return list_worktrees(self._context)
 
     def remove_worktree(self, name: str, *, discard: bool = False) -> int | None:
         """Unmounts and removes a worktree; its write layer is parked. Returns the number of the operation."""
+        from layerctl.ops.worktree import remove_worktree  # noqa: PLC0415
+
         return remove_worktree(self._context, name, discard=discard)
 
     def status(self) -> Status:
         """What differs from HEAD."""
+        from layerctl.ops.status import status  # noqa: PLC0415
+
         return status(self._context)
 
     def commit(
@@ -245,6 +247,8 @@ class Repository:
             exclude: globs of paths to leave out.
             paths: commit only what is at or below these; the rest stays uncommitted.
         """
+        from layerctl.ops.commit import CommitRequest, commit  # noqa: PLC0415
+
         request = CommitRequest(
             message=message,
             amend=amend,
@@ -275,6 +279,8 @@ class Repository:
             everything: start from all branches and tags and from HEAD.
             paths: only commits that change something at or below these.
         """
+        from layerctl.ops.log import log  # noqa: PLC0415
+
         return log(self._context, revisions, limit=limit, everything=everything, paths=paths)
 
     def resolve(self, revision: str) -> CommitId:
@@ -283,10 +289,14 @@ class Repository:
 
     def show(self, revision: str = "HEAD") -> tuple[LogEntry, Diff]:
         """A commit and its change against its first parent."""
+        from layerctl.ops.show import show_commit  # noqa: PLC0415
+
         return show_commit(self._context, revision)
 
     def show_path(self, revision: str, path: RootPath) -> PathView:
         """One path of a commit."""
+        from layerctl.ops.show import show_path  # noqa: PLC0415
+
         return show_path(self._context, revision, path)
 
     def image_config(self, commit: ImageCommit) -> ImageConfig:
@@ -295,38 +305,56 @@ class Repository:
 
     def diff(self, old: str | None = None, new: str | None = None, *, paths: Sequence[RootPath] = ()) -> Diff:
         """Compares two commits, or (``new`` None) the rootfs with a commit (HEAD by default)."""
+        from layerctl.ops.diff import diff  # noqa: PLC0415
+
         return diff(self._context, old, new, paths=paths)
 
     def read_content(self, commit: CommitId | None, path: RootPath, limit: int) -> bytes | None:
         """The first ``limit`` bytes of a regular file in a commit (None: in the rootfs); None if it is none."""
+        from layerctl.ops.diff import read_content  # noqa: PLC0415
+
         return read_content(self._context, commit, path, limit)
 
     def tags(self) -> list[Tag]:
         """All tags, sorted by name."""
+        from layerctl.ops.tag import tags  # noqa: PLC0415
+
         return tags(self._context)
 
     def create_tag(self, name: str, revision: str = "HEAD", *, message: str | None = None, force: bool = False) -> Tag:
         """Makes a tag: lightweight, or annotated if it has a message."""
+        from layerctl.ops.tag import create_tag  # noqa: PLC0415
+
         return create_tag(self._context, name, revision, message=message, force=force)
 
     def delete_tag(self, name: str) -> CommitId:
         """Deletes a tag; returns where it was."""
+        from layerctl.ops.tag import delete_tag  # noqa: PLC0415
+
         return delete_tag(self._context, name)
 
     def branches(self) -> list[Branch]:
         """All branches, sorted by name."""
+        from layerctl.ops.branch import branches  # noqa: PLC0415
+
         return branches(self._context)
 
     def create_branch(self, name: str, revision: str = "HEAD", *, force: bool = False) -> Branch:
         """Makes a branch."""
+        from layerctl.ops.branch import create_branch  # noqa: PLC0415
+
         return create_branch(self._context, name, revision, force=force)
 
     def delete_branch(self, name: str, *, force: bool = False) -> CommitId:
         """Deletes a branch that is merged into HEAD (or, with ``force``, any); returns where it was."""
+        from layerctl.ops.branch import delete_branch  # noqa: PLC0415
+
         return delete_branch(self._context, name, force=force)
 
     def reflog(self, ref: str = "HEAD") -> list[ReflogLine]:
         """Where a ref has been, newest first."""
+        from layerctl.ops.reflog import reflog  # noqa: PLC0415
+
         return reflog(self._context, ref)
 
     def rollback(
@@ -340,33 +368,49 @@ class Repository:
             discard: drop the write layer instead of parking it.
             stop: stop a container that runs in the worktree.
         """
+        from layerctl.ops.rollback import rollback  # noqa: PLC0415
+
         return rollback(self._context, revision, count=count, discard=discard, stop=stop)
 
     def undo(self) -> UndoResult:
         """Takes the last operation back."""
+        from layerctl.ops.undo import undo  # noqa: PLC0415
+
         return undo(self._context)
 
     def operations(self) -> Iterator[Operation]:
         """The operation log, newest first."""
+        from layerctl.ops.undo import operations  # noqa: PLC0415
+
         return operations(self._context)
 
     def run(self, request: RunRequest) -> RunResult:
         """Runs a command in a container on the rootfs, in the foreground."""
+        from layerctl.ops.run import run  # noqa: PLC0415
+
         return run(self._context, request)
 
     def get_config(self, key: str) -> str | None:
         """One config value, or None."""
+        from layerctl.ops.config import get_config  # noqa: PLC0415
+
         return get_config(self._context, key)
 
     def set_config(self, key: str, value: str | None) -> None:
         """Sets or (None) removes a config value of the repository."""
+        from layerctl.ops.config import set_config  # noqa: PLC0415
+
         set_config(self._context, key, value)
 
     def list_config(self) -> list[tuple[str, str]]:
         """The repository's own config values."""
+        from layerctl.ops.config import list_config  # noqa: PLC0415
+
         return list_config(self._context)
 
     @staticmethod
     def doctor(search_path: str | None = None, directory: Path | None = None) -> list[Check]:
         """What this machine can and cannot do for layerctl."""
+        from layerctl.ops.doctor import doctor  # noqa: PLC0415
+
         return doctor(search_path, directory)

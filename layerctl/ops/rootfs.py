@@ -22,7 +22,6 @@ from layerctl.model.worktree import WorktreeRecord
 from layerctl.mount.overlay import OverlaySpec, is_upper_in_use
 from layerctl.mount.worktree import WorktreeMount
 from layerctl.ops.context import Context
-from layerctl.runtime import Target, removable_targets
 from layerctl.snapshot.apply import apply_scan
 from layerctl.snapshot.walk import entry_text
 from layerctl.store.locks import worktree_lock
@@ -211,6 +210,10 @@ def forget(scan: Scan, paths: frozenset[RootPath]) -> None:
 
 def untouched_targets(record: WorktreeRecord, upper_fd: int) -> frozenset[RootPath]:
     """The mount targets of an OCI runtime in a write layer that are still as the runtime made them."""
+    if not record.targets:
+        return frozenset()
+    from layerctl.runtime import Target, removable_targets  # noqa: PLC0415 - only worktrees that ran something need it
+
     return removable_targets((Target(os.fsencode(path), is_dir) for path, is_dir in record.targets), upper_fd)
 
 
