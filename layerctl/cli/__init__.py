@@ -1,24 +1,14 @@
-"""The command line: ``layerctl`` and ``python -m layerctl``."""
+"""The command line: ``layerctl`` and ``python -m layerctl``.
+
+Next to nothing is loaded here, so that Ctrl-C is quiet from the start.
+"""
 
 from __future__ import annotations
 
-import sys
-import traceback
+import signal
 from collections.abc import Sequence
 
-from layerctl.cli.app import run
-from layerctl.cli.completing import complete
-from layerctl.cli.errors import describe
-from layerctl.cli.interrupt import after_interrupt
-from layerctl.cli.output import Output
-from layerctl.cli.process import exit_status, prepare_process, silence_stdout
-from layerctl.cli.session import Session
-from layerctl.cli.settings import Settings
-
 __all__ = ["main"]
-
-#: As a shell reports a death by SIGPIPE, which is how Git ends then.
-_BROKEN_PIPE = 141
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -30,55 +20,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit status. Whatever went wrong has been said on stderr.
     """
-    prepare_process()
-    settings = Settings.from_environment()
-    words = tuple(sys.argv[1:] if arguments is None else arguments)
-    session = Session(settings, words, Output(settings))
     try:
-        return _run(session)
-    except BrokenPipeError:
-        silence_stdout()
-        return _BROKEN_PIPE
+        from layerctl.cli.main import run_command  # noqa: PLC0415 (an interrupt while modules load is an interrupt)
+
+        return run_command(arguments)
     except KeyboardInterrupt as exc:
-        after_interrupt(session)
-        return exit_status(exc)
-
-
-def _run(session: Session) -> int:
-    try:
-        if complete(session):
-            return 0
-        status = run(session)
-        sys.stdout.flush()
-        return status
-    except (BrokenPipeError, KeyboardInterrupt):
-        raise
-    except Exception as exc:  # noqa: BLE001 (the one place that turns any failure into words)
-        return _fail(session, exc)
+        return 128 + getattr(exc, "number", signal.SIGINT)
     finally:
-        session.out.close()
-
-
-def _fail(session: Session, exc: Exception) -> int:
-    session.out.close()
-    _drop_unwritable_output()
-    if session.settings.debug:
-        traceback.print_exception(exc)
-    failure = describe(exc, f"layerctl {session.verb}" if session.verb else "layerctl")
-    session.out.json = _wants_json(session)
-    session.out.failure(failure)
-    return failure.exit_code
-
-
-def _drop_unwritable_output() -> None:
-    """What could not be written to a full disk must not be tried again at exit."""
-    try:
-        sys.stdout.flush()
-    except OSError:
-        silence_stdout()
-
-
-def _wants_json(session: Session) -> bool:
-    """Also where parsing stopped before it came to ``--json``."""
-    before = session.words[: session.words.index("--")] if "--" in session.words else session.words
-    return session.out.json or (session.verb != "run" and "--json" in before)
+        if arguments is None:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # it is done: only the interpreter's own end is left

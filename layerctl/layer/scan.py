@@ -7,14 +7,16 @@ outside is reached, and nothing but regular files is ever opened. Source: kernel
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Callable
 
 from layerctl.errors import UnsafeWriteLayer
 from layerctl.layer.content import digest_fd
+from layerctl.layer.handles import DirHandles
 from layerctl.layer.idmap import overflow_ids
-from layerctl.layer.metadata import is_whiteout, kind_of, open_dir, path_in
+from layerctl.layer.metadata import is_whiteout, kind_of, path_in
 from layerctl.layer.xattrs import XattrNamespace, get_xattr, list_xattrs, read_xattrs
 from layerctl.model.entry import Entry, Kind
 from layerctl.model.ids import Digest
@@ -25,6 +27,8 @@ from layerctl.model.scan import RootPath, Scan, ScanDir
 #: Gives the digest of a file's content, by its path and status; lets a caller remember digests between scans.
 DigestSource = Callable[[RootPath, os.stat_result, int], Digest | None]
 
+#: What a name says of which somebody has just made something else, or nothing.
+_MOVED = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO, errno.EINVAL}
 _OPEN_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
 
 
@@ -65,40 +69,43 @@ class LayerScanner:
             UnsafeWriteLayer: the layer depends on redirects or metadata-only copies.
             OSError: reading failed.
         """
-        with deep_recursion():
-            root = self._directory(root_fd, b"")
+        with deep_recursion(), DirHandles(root_fd) as handles:
+            root = self._directory(handles, b"")
         groups = sorted(tuple(sorted(paths)) for paths in self._inodes.values() if len(paths) > 1)
         return Scan(root, tuple(groups))
 
-    def _directory(self, fd: int, path: RootPath) -> ScanDir:
+    def _directory(self, handles: DirHandles, path: RootPath) -> ScanDir:
+        fd = handles.get(path)
         status = os.fstat(fd)
         names = list_xattrs(fd)
         result = ScanDir(self._entry(status, Kind.DIR, fd, names), opaque=self._is_opaque(fd, names, path))
         prefix = path + b"/" if path else b""
-        for name in os.listdir(fd):
-            self._child(fd, os.fsencode(name), prefix, result)
+        below: list[bytes] = []
+        for name in map(os.fsencode, os.listdir(fd)):
+            try:
+                self._child(fd, name, prefix, result, below)
+            except OSError as exc:
+                self._tolerate(exc)
+        for name in below:  # fd may be closed by now: a tree can have more levels than a process has descriptors
+            try:
+                result.dirs[name] = self._directory(handles, prefix + name)
+            except OSError as exc:
+                self._tolerate(exc)
         return result
 
-    def _child(self, fd: int, name: bytes, prefix: bytes, into: ScanDir) -> None:
+    def _tolerate(self, error: OSError) -> None:
+        if not self._tolerant or error.errno not in _MOVED:
+            raise error
+
+    def _child(self, fd: int, name: bytes, prefix: bytes, into: ScanDir, below: list[bytes]) -> None:
         self._count += 1
         if self._count % 1024 == 0:
             self._progress("scanning", self._count, None)
-        try:
-            self._read_child(fd, name, prefix, into)
-        except FileNotFoundError:
-            if not self._tolerant:
-                raise
-
-    def _read_child(self, fd: int, name: bytes, prefix: bytes, into: ScanDir) -> None:
         status = os.stat(name, dir_fd=fd, follow_symlinks=False)
         if is_whiteout(status):
             into.whiteouts.add(name)
         elif stat.S_ISDIR(status.st_mode):
-            child = open_dir(fd, name)
-            try:
-                into.dirs[name] = self._directory(child, prefix + name)
-            finally:
-                os.close(child)
+            below.append(name)
         else:
             entry = self._leaf(fd, name, prefix + name, status)
             if entry is None:
@@ -108,11 +115,9 @@ class LayerScanner:
 
     def _leaf(self, fd: int, name: bytes, path: RootPath, status: os.stat_result) -> Entry | None:
         inode = (status.st_dev, status.st_ino)
-        if status.st_nlink > 1:
-            paths = self._inodes.setdefault(inode, [])
-            paths.append(path)
-            if len(paths) > 1:
-                return self._first[inode]
+        if inode in self._first:
+            self._inodes[inode].append(path)
+            return self._first[inode]
         kind = kind_of(status.st_mode)
         if kind is Kind.FILE:
             entry = self._file(fd, name, path)
@@ -122,6 +127,7 @@ class LayerScanner:
             entry = self._entry(status, kind, place, list_xattrs(place), target=target)
         if status.st_nlink > 1 and entry is not None:
             self._first[inode] = entry
+            self._inodes[inode] = [path]
         return entry
 
     def _file(self, dir_fd: int, name: bytes, path: RootPath) -> Entry | None:
@@ -129,7 +135,7 @@ class LayerScanner:
         try:
             status = os.fstat(fd)
             if not stat.S_ISREG(status.st_mode):
-                raise UnsafeWriteLayer(f"{os.fsdecode(path)} changed its type while it was read", hint="try again")
+                raise FileNotFoundError(errno.ENOENT, "no regular file any more", os.fsdecode(path))
             names = list_xattrs(fd)
             if names and self._file_marks(fd, names, path, status):
                 return None

@@ -1,0 +1,82 @@
+"""One command line from beginning to end: the one place where failures become words and an exit status."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Sequence
+
+from layerctl.cli.app import run
+from layerctl.cli.completing import complete
+from layerctl.cli.errors import describe
+from layerctl.cli.interrupt import after_interrupt
+from layerctl.cli.output import Output
+from layerctl.cli.process import exit_status, prepare_process, silence_stdout
+from layerctl.cli.session import Session
+from layerctl.cli.settings import Settings
+
+#: As a shell reports a death by SIGPIPE, which is how Git ends then.
+_BROKEN_PIPE = 141
+
+
+def run_command(arguments: Sequence[str] | None) -> int:
+    """Runs one command line.
+
+    Args:
+        arguments: without the program's name; those of the process by default.
+
+    Returns:
+        The exit status. Whatever went wrong has been said on stderr.
+    """
+    prepare_process()
+    settings = Settings.from_environment()
+    words = tuple(sys.argv[1:] if arguments is None else arguments)
+    session = Session(settings, words, Output(settings))
+    try:
+        return _run(session)
+    except BrokenPipeError:
+        silence_stdout()
+        return _BROKEN_PIPE
+    except KeyboardInterrupt as exc:
+        after_interrupt(session)
+        return exit_status(exc)
+
+
+def _run(session: Session) -> int:
+    try:
+        if complete(session):
+            return 0
+        status = run(session)
+        sys.stdout.flush()
+        return status
+    except (BrokenPipeError, KeyboardInterrupt):
+        raise
+    except Exception as exc:  # noqa: BLE001 (the one place that turns any failure into words)
+        return _fail(session, exc)
+    finally:
+        session.out.close()
+
+
+def _fail(session: Session, exc: Exception) -> int:
+    session.out.close()
+    _drop_unwritable_output()
+    if session.settings.debug:
+        traceback.print_exception(exc)
+    failure = describe(exc, f"layerctl {session.verb}" if session.verb else "layerctl")
+    session.out.json = _wants_json(session)
+    session.out.failure(failure)
+    return failure.exit_code
+
+
+def _drop_unwritable_output() -> None:
+    """What could not be written to a full disk must not be tried again at exit."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        silence_stdout()
+
+
+def _wants_json(session: Session) -> bool:
+    """Also where parsing stopped before it came to ``--json``."""
+    before = session.words[: session.words.index("--")] if "--" in session.words else session.words
+    return session.out.json or (session.verb != "run" and "--json" in before)

@@ -1,0 +1,205 @@
+"""Images that other tools made, checked out by layerctl, against the same image as its own tool unpacks it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.oracle import Listing, assert_same, listing
+from tests.support import rootfs
+from tests.support.cli import Repo
+from tests.support.engines import Docker, Podman, docker_daemon, skopeo, umoci
+from tests.support.mounts import unmount_below
+
+pytestmark = pytest.mark.xdist_group("interop")
+
+
+@pytest.fixture(scope="module")
+def engine_dir() -> Iterator[Path]:
+    """A directory with a short name (sockets have short ones only), emptied of mounts at the end."""
+    with tempfile.TemporaryDirectory(prefix="lctl-") as name:
+        yield Path(name)
+        unmount_below(Path(name))
+
+
+@pytest.fixture(scope="module")
+def docker(engine_dir: Path, busybox_tar: Path) -> Iterator[Docker]:
+    top = engine_dir / "docker"
+    top.mkdir()
+    with docker_daemon(top) as engine:
+        engine.build(busybox_tar, top / "context")
+        yield engine
+
+
+@pytest.fixture(scope="module")
+def docker_save(docker: Docker, engine_dir: Path) -> Path:
+    """``docker save`` of an image of four layers under two names, and its base image."""
+    docker("tag", "box:2", "box:latest")
+    docker("save", "-o", engine_dir / "docker-save.tar", "box:2", "box:latest", "box:1")
+    return engine_dir / "docker-save.tar"
+
+
+@pytest.fixture(scope="module")
+def docker_tree(docker: Docker, engine_dir: Path) -> Listing:
+    with docker.tree("box:2", engine_dir / "tree") as point:
+        return _below_root(listing(point))
+
+
+@pytest.fixture(scope="module")
+def podman(engine_dir: Path, busybox_tar: Path) -> Podman:
+    top = engine_dir / "podman"
+    top.mkdir()
+    engine = Podman(top)
+    engine.build(busybox_tar, top / "context")
+    return engine
+
+
+@pytest.fixture(scope="module")
+def podman_tree(podman: Podman) -> Listing:
+    with podman.tree("localhost/box:2") as point:
+        return _below_root(listing(point))
+
+
+def _below_root(tree: Listing) -> Listing:
+    """Docker and Podman make the root directory anew, with a mode and a time of their own."""
+    return tree.select(lambda path: path != b".")
+
+
+def _check_out(repo: Repo, source: str) -> Path:
+    repo.cli("import", source)
+    repo.cli("checkout")
+    return repo.rootfs
+
+
+def _check_out_below_root(repo: Repo, source: str) -> Listing:
+    return _below_root(listing(_check_out(repo, source)))
+
+
+def test_docker_save(empty_repo: Repo, docker_save: Path, docker_tree: Listing) -> None:
+    assert_same(docker_tree, _check_out_below_root(empty_repo, f"docker-archive:{docker_save}:box:2"))
+
+
+def test_docker_save_keeps_history_and_config(empty_repo: Repo, docker_save: Path, docker: Docker) -> None:
+    empty_repo.cli("import", f"docker-archive:{docker_save}:box:latest")
+    commits = empty_repo.cli.json("log")
+    assert len(commits) == len(json.loads(docker("inspect", "box:2", "-f", "{{json .RootFS.Layers}}")))
+    assert "chown 1000:1000" in commits[0]["message"]
+    config = json.loads(empty_repo.git("show", "HEAD:config.json"))
+    assert "MARK=x" in config["config"]["Env"]
+    assert config["config"]["Cmd"] == ["/bin/sh"]
+
+
+def test_every_layer_of_docker_save(empty_repo: Repo, docker_save: Path, docker: Docker) -> None:
+    """The base image, checked out from within the history of the whole one."""
+    empty_repo.cli("import", f"docker-archive:{docker_save}:box:2")
+    first = empty_repo.cli.json("log")[-1]["commit"]
+    base = json.loads(docker("inspect", "box:1", "-f", "{{json .GraphDriver.Data.UpperDir}}"))
+    checked_out = listing(empty_repo.checked_out(first, "base"))
+    assert_same(_below_root(listing(base)), _below_root(checked_out))
+
+
+def test_docker_export(empty_repo: Repo, docker: Docker, workdir: Path) -> None:
+    """A flat archive of a container, GNU tar unpacking it for comparison."""
+    name = docker("create", "--network", "none", "box:2").strip()
+    docker("export", "-o", workdir / "export.tar", name)
+    docker("rm", name)
+    expected = _below_root(listing(rootfs.untar(workdir / "export.tar", workdir / "expected")))
+    assert_same(expected, _check_out_below_root(empty_repo, str(workdir / "export.tar")))
+
+
+@pytest.mark.parametrize("form", ["docker-archive", "oci-archive"])
+def test_podman_save(empty_repo: Repo, podman: Podman, podman_tree: Listing, workdir: Path, form: str) -> None:
+    podman("save", "-q", "--format", form, "-o", workdir / "saved.tar", "localhost/box:2")
+    assert_same(podman_tree, _check_out_below_root(empty_repo, f"{form}:{workdir / 'saved.tar'}"))
+
+
+def test_podman_save_as_a_directory(empty_repo: Repo, podman: Podman, podman_tree: Listing, workdir: Path) -> None:
+    podman("save", "-q", "--format", "oci-dir", "-o", workdir / "saved", "localhost/box:2")
+    assert_same(podman_tree, _check_out_below_root(empty_repo, f"oci:{workdir / 'saved'}"))
+
+
+def test_podman_save_of_several_images(empty_repo: Repo, podman: Podman, podman_tree: Listing, workdir: Path) -> None:
+    archive = workdir / "saved.tar"
+    podman("save", "-q", "--multi-image-archive", "-o", archive, "localhost/box:1", "localhost/box:2")
+    assert_same(podman_tree, _check_out_below_root(empty_repo, f"docker-archive:{archive}:localhost/box:2"))
+
+
+@pytest.mark.parametrize("compression", ["gzip", "zstd"])
+@pytest.mark.parametrize("form", ["oci", "oci-archive"])
+def test_skopeo_copy(
+    empty_repo: Repo, docker_save: Path, docker_tree: Listing, workdir: Path, form: str, compression: str
+) -> None:
+    source = f"docker-archive:{docker_save}:box:2"
+    target = skopeo(source, f"{form}:{workdir / 'copied'}:v2", f"--dest-compress-format={compression}")
+    assert_same(docker_tree, _check_out_below_root(empty_repo, target))
+
+
+def test_skopeo_copy_to_docker_archive(
+    empty_repo: Repo, docker_save: Path, docker_tree: Listing, workdir: Path
+) -> None:
+    source = f"docker-archive:{docker_save}:box:2"
+    target = skopeo(source, f"docker-archive:{workdir / 'copied.tar'}:again:1")
+    assert_same(docker_tree, _check_out_below_root(empty_repo, target))
+
+
+def test_skopeo_copies_of_several_images_into_one_layout(
+    empty_repo: Repo, docker_save: Path, docker_tree: Listing, workdir: Path
+) -> None:
+    for tag in ("1", "2"):
+        skopeo(f"docker-archive:{docker_save}:box:{tag}", f"oci:{workdir / 'layout'}:tag{tag}")
+    assert_same(docker_tree, _check_out_below_root(empty_repo, f"oci:{workdir / 'layout'}:tag2"))
+
+
+@pytest.fixture
+def umoci_image(workdir: Path, busybox_rootfs: Path) -> Path:
+    """A layout with three repacked layers: the rootfs, changes and deletions, changes to those."""
+    layout, bundle = workdir / "layout", workdir / "bundle"
+    umoci("init", "--layout", layout)
+    umoci("new", "--image", f"{layout}:v0")
+    umoci("unpack", "--image", f"{layout}:v0", bundle)
+    subprocess.run(["cp", "-a", f"{busybox_rootfs}/.", bundle / "rootfs"], check=True)
+    umoci("repack", "--image", f"{layout}:v1", bundle)
+    for tag, change in (("v2", _first_change), ("v3", _second_change)):
+        shutil.rmtree(bundle)
+        umoci("unpack", "--image", f"{layout}:v{int(tag[1]) - 1}", bundle)
+        change(bundle / "rootfs")
+        umoci("repack", "--image", f"{layout}:{tag}", bundle)
+    return layout
+
+
+def _first_change(root: Path) -> None:
+    shutil.rmtree(root / "odd/dirs")
+    (root / "etc/motd").unlink()
+    (root / "etc/motd").mkdir()
+    (root / "etc/new").write_text("new\n")
+    os.link(root / "etc/new", root / "etc/new-too")
+    (root / "etc/group").chmod(0o4600)
+    os.setxattr(root / "etc/passwd", "security.capability", rootfs.NET_RAW)
+
+
+def _second_change(root: Path) -> None:
+    (root / "etc/motd").rmdir()
+    (root / "etc/new").unlink()
+    (root / "usr/lib/sparse").unlink()
+    (root / "odd/dirs/back").mkdir(parents=True)
+    os.chown(root / "home/app", 7, 8)
+
+
+@pytest.mark.parametrize("tag", ["v1", "v2", "v3"])
+def test_umoci(empty_repo: Repo, umoci_image: Path, workdir: Path, tag: str) -> None:
+    umoci("unpack", "--image", f"{umoci_image}:{tag}", workdir / "expected")
+    assert_same(workdir / "expected/rootfs", _check_out(empty_repo, f"oci:{umoci_image}:{tag}"))
+
+
+def test_the_same_image_by_way_of_three_tools_is_one_tree(empty_repo: Repo, docker_save: Path, workdir: Path) -> None:
+    """docker → skopeo → umoci: the rootfs as umoci unpacks what skopeo converted."""
+    layout = skopeo(f"docker-archive:{docker_save}:box:2", f"oci:{workdir / 'layout'}:v2")
+    umoci("unpack", "--image", f"{workdir / 'layout'}:v2", workdir / "expected")
+    assert_same(workdir / "expected/rootfs", _check_out(empty_repo, layout))

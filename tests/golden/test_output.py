@@ -1,0 +1,158 @@
+"""What verbs print for people, at 80 columns, from fixed values."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from datetime import timedelta
+
+import pytest
+
+from layerctl.cli import documents
+from layerctl.cli.commands.rollback import summary
+from layerctl.cli.render.changes import list_changes, name_status, visible
+from layerctl.cli.render.listing import listing_lines
+from layerctl.cli.render.log import LogFormat, graph_lines, log_lines
+from layerctl.cli.render.patch import patch_lines
+from layerctl.cli.render.refs import branch_lines, reflog_lines, tag_lines
+from layerctl.cli.render.stat import stat_lines
+from layerctl.cli.render.status import status_lines
+from layerctl.cli.render.style import PLAIN, Style
+from layerctl.cli.render.tables import check_lines, operation_lines, worktree_lines
+from layerctl.model.change import Change
+from layerctl.model.operation import Operation
+from layerctl.model.results import Branch, Check, Diff, LogEntry, ReflogLine, RollbackResult, Tag, WorktreeInfo
+from layerctl.model.scan import RootPath
+from tests.golden.compare import check
+from tests.unit.cli.samples import (
+    ADA,
+    BASE,
+    NOW,
+    ONE,
+    SIDE,
+    TWO,
+    changes,
+    commit,
+    file,
+    folder,
+    history,
+    status,
+    symlink,
+)
+
+COLOR = Style(True)
+HEAD = commit(TWO, ONE, message="Set the message of the day")
+OLD = {b"etc/motd": b"hello\n", b"usr/share/doc/x/f0": b"\0binary"}
+NEW = {b"etc/motd": b"hello\nmore\n", b"etc/t\tab\xff": b"no newline", b"usr/bin/nginx": b"\x7fELF\0"}
+
+
+def stat_of(entry: LogEntry) -> Iterable[str]:
+    return stat_lines(visible(changes())[:4], PLAIN, 70) if entry.commit.parents else ()
+
+
+def patch() -> Iterable[str]:
+    for change in visible(changes()):
+        yield from patch_lines(
+            change, lambda path: OLD.get(path, b"old\n"), lambda path: NEW.get(path, b"new\n"), PLAIN
+        )
+
+
+BRANCHES = [Branch("main", TWO, "default", "Two"), Branch("side", SIDE, "other", "Side"), Branch("x", ONE, None, "One")]
+WORKTREES = [
+    WorktreeInfo("default", TWO, "main", "/srv/app/rootfs", True, True, None),
+    WorktreeInfo("empty", None, "new", "/srv/app/empty", False, None, None),
+    WorktreeInfo("try", SIDE, None, "/srv/somewhere else", True, False, "4f5e"),
+]
+OPERATIONS = [
+    Operation(12, NOW, "Ada <a@b>", "undo", "layerctl undo", (), undoes=11),
+    Operation(11, NOW - timedelta(minutes=3), "Ada <a@b>", "rollback", "layerctl rollback", ()),
+    Operation(2, NOW - timedelta(days=3), "Ada <a@b>", "worktree add", "layerctl worktree add try v1", ()),
+]
+CHECKS = [
+    Check("kernel", True, "Linux 6.18"),
+    Check("OCI runtime", False, "none found", "install runc or crun"),
+    Check("git", False, "none found", "install git to look at the history with it", needed=False),
+]
+REFLOG = [
+    ReflogLine("main@{0}", ONE, "rollback: moving to 1111111", ADA, NOW),
+    ReflogLine("main@{1}", TWO, "commit: Set the message of the day", ADA, NOW),
+]
+TAGS = [Tag("base", BASE, None), Tag("v2", TWO, "The second\n\nwith a body")]
+LISTING = [
+    (b"motd", file(b"hello", mtime=1_700_000_000)),
+    (b"log", folder(0o2775)),
+    (b"tm\np", folder(0o1777)),
+    (b"localtime", symlink(b"/usr/share/zoneinfo/UTC")),
+    (b"null", changes()[1].new or file()),
+    (b"huge", file(size=123_456_789, uid=1000)),
+]
+ROLLBACK = RollbackResult(TWO, ONE, 12, True, "main", "/srv/app/rootfs")
+
+OUTPUTS: dict[str, Iterable[str]] = {
+    "status": status_lines(status(), HEAD, PLAIN),
+    "status-color": status_lines(status(), HEAD, COLOR),
+    "status-clean": status_lines(status(changes=()), HEAD, PLAIN),
+    "status-detached": status_lines(status(branch=None, worktree="try", mounted=False, changes=()), HEAD, PLAIN),
+    "status-busy": status_lines(status(base=ONE, container="4f5e", changes=changes()[4:5]), HEAD, PLAIN),
+    "status-unborn": status_lines(status(head=None, base=None, mounted=False, changes=()), None, PLAIN),
+    "diff": list_changes(visible(changes()), PLAIN),
+    "diff-color": list_changes(visible(changes()), COLOR),
+    "diff-name-status": name_status(visible(changes())),
+    "diff-stat": stat_lines(visible(changes()), PLAIN, 80),
+    "diff-stat-limited": stat_lines(visible(changes()), PLAIN, 80, 2),
+    "diff-patch": patch(),
+    "log": log_lines(history(), LogFormat(PLAIN, NOW)),
+    "log-color": log_lines(history(), LogFormat(COLOR, NOW)),
+    "log-stat": log_lines(history()[3:], LogFormat(PLAIN, NOW), stat_of),
+    "log-oneline": log_lines(history(), LogFormat(PLAIN, NOW, oneline=True)),
+    "log-graph": graph_lines(history(), LogFormat(PLAIN, NOW)),
+    "log-graph-oneline": graph_lines(history(), LogFormat(PLAIN, NOW, oneline=True)),
+    "log-graph-oneline-stat": graph_lines(history(), LogFormat(PLAIN, NOW, oneline=True), stat_of),
+    "log-graph-color": graph_lines(history(), LogFormat(COLOR, NOW, oneline=True)),
+    "branch": branch_lines(BRANCHES, "default", None, PLAIN),
+    "branch-verbose": branch_lines(BRANCHES, "default", None, PLAIN, verbose=True),
+    "branch-detached": branch_lines(BRANCHES, "third", ONE, PLAIN),
+    "tag": tag_lines(TAGS, PLAIN),
+    "tag-verbose": tag_lines(TAGS, PLAIN, verbose=True),
+    "reflog": reflog_lines(REFLOG, PLAIN),
+    "worktree-list": worktree_lines(WORKTREES, "default", PLAIN),
+    "op-log": operation_lines(OPERATIONS, NOW, PLAIN),
+    "doctor": check_lines(CHECKS, PLAIN),
+    "show-directory": listing_lines(LISTING),
+    "rollback": summary(ROLLBACK, commit(ONE, BASE, message="Install nginx"), PLAIN),
+    "json-log": json.dumps([documents.log_entry(entry) for entry in history()[:2]], indent=2).splitlines(),
+    "json-status": json.dumps(documents.status(status()), indent=2).splitlines(),
+    "json-diff": json.dumps(documents.diff(Diff(ONE, None, changes()[:1])), indent=2).splitlines(),
+    "json-worktree-list": json.dumps([documents.worktree(item) for item in WORKTREES], indent=2).splitlines(),
+    "json-rollback": json.dumps(documents.rollback(ROLLBACK), indent=2).splitlines(),
+}
+
+#: Git itself leaves a space there: an empty line of context, and a tab after a name with spaces.
+_MAY_TRAIL = {"diff-patch"}
+
+
+@pytest.mark.parametrize("name", OUTPUTS)
+def test_output(name: str) -> None:
+    lines = list(OUTPUTS[name])
+    assert [line for line in lines if line != line.rstrip() and name not in _MAY_TRAIL] == []
+    assert [line for line in lines if "\033" in line and "color" not in name] == []
+    check(f"output/{name}", lines)
+
+
+def test_a_path_that_is_noise_is_not_shown() -> None:
+    assert b"etc" in {change.path for change in changes()}
+    assert b"etc" not in {change.path for change in visible(changes())}
+
+
+def test_contents_are_read_only_where_they_are_shown() -> None:
+    read: list[RootPath] = []
+
+    def note(path: RootPath) -> bytes:
+        read.append(path)
+        return b"x\n"
+
+    mode_only = Change(b"a", file(b"x"), file(b"x", mode=0o600))
+    too_large = Change(b"b", file(b"x"), file(b"y", size=(8 << 20) + 1))
+    for change in (mode_only, too_large, Change(b"c", None, folder())):
+        list(patch_lines(change, note, note, PLAIN))
+    assert read == []
