@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import IO, Any
 
 from layerctl.cli.errors import Failure
@@ -34,6 +35,7 @@ class Output:
     quiet: bool = False
     color: str = "auto"
     _bar: ProgressBar | None = None
+    _started: float = field(default_factory=time.monotonic)
 
     @property
     def style(self) -> Style:
@@ -125,7 +127,7 @@ class Output:
 
     def progress(self) -> ProgressBar:
         """A progress bar; any other output takes it away."""
-        self._bar = self._bar or ProgressBar()
+        self._bar = self._bar or ProgressBar(started=self._started)
         return self._bar
 
     def close(self) -> None:

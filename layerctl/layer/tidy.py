@@ -26,6 +26,8 @@ from layerctl.model.listing import parse_entry
 from layerctl.model.recursion import deep_recursion
 from layerctl.model.scan import RootPath, Scan, ScanDir
 
+_NEW = b"new"
+
 
 def tidy(
     root_fd: int,
@@ -33,6 +35,7 @@ def tidy(
     delta: Delta,
     place: Placer,
     namespace: XattrNamespace,
+    scratch_fd: int,
     *,
     marks_on_disk: bool = True,
 ) -> None:
@@ -44,12 +47,13 @@ def tidy(
         delta: what it shall hold; equal in effect over the parent.
         place: provides what only the layers below have (members of a hard-link group that changed).
         namespace: where the overlay marks are.
+        scratch_fd: a private directory of the same filesystem; what is added is made there and appears whole.
         marks_on_disk: False if whiteouts and opaque directories are in ``scan`` alone, as after unpacking an archive.
     """
     with deep_recursion(), DirHandles(root_fd) as handles:
         found = dict(_flatten(scan.root, b"", marks_on_disk))
         touched: set[RootPath] = set()
-        _add(handles, found, delta, place, namespace, touched)
+        _add(handles, found, delta, place, namespace, scratch_fd, touched)
         if marks_on_disk:
             _unmark(handles, found, namespace)
         _drop(handles, found, delta, touched)
@@ -72,6 +76,7 @@ def _add(
     delta: Delta,
     place: Placer,
     namespace: XattrNamespace,
+    scratch_fd: int,
     touched: set[RootPath],
 ) -> None:
     first = {path: group[0] for group in delta.links for path in group}
@@ -85,14 +90,16 @@ def _add(
             continue
         entry = parse_entry(text)
         leader = first.get(path, path)
-        if entry.kind is Kind.DIR:
-            make_bare_node(dir_fd, name, entry)
-            apply_metadata(dir_fd, name, entry, namespace)
-            touched.add(path)
-        elif leader != path:
+        if leader != path:
             _relink(handles, leader, path)
+            continue
+        if entry.kind is Kind.DIR:
+            make_bare_node(scratch_fd, _NEW, entry)
+            apply_metadata(scratch_fd, _NEW, entry, namespace)
+            touched.add(path)
         else:
-            place(path, entry, dir_fd, name)
+            place(path, entry, scratch_fd, _NEW)
+        os.rename(_NEW, name, src_dir_fd=scratch_fd, dst_dir_fd=dir_fd)
 
 
 def _relink(handles: DirHandles, source: RootPath, target: RootPath) -> None:

@@ -48,7 +48,7 @@ class WorktreeRecord:
 
     Attributes:
         base: the commit whose layers the write layer lies on; None before the first checkout.
-        mountpoint: absolute path.
+        mountpoint: absolute path; on disk relative to the folder that holds the repository, if it lies in there.
         read_only: mounted without a write layer.
         volatile: mounted without durability.
         container: id of the container that runs in it, if any.

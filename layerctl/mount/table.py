@@ -48,11 +48,11 @@ def mount_at(mountpoint: Path) -> Mount | None:
     return found
 
 
-def users(mount: Mount) -> Iterator[int]:
+def users(mount: Mount, folder: Path) -> Iterator[int]:
     """Process ids that visibly use a superblock.
 
-    By their root, working directory or open files, or by a mount of it in a mount namespace of their own. A look, not
-    a proof: a process may come at any moment.
+    By their root, working directory or open files, or by a mount of it in a mount namespace of their own; or by open
+    files in ``folder``, the write layer. A look, not a proof: a process may come at any moment.
     """
     own = _namespace("self")
     judged: dict[str | None, bool] = {own: False, None: False}
@@ -62,16 +62,18 @@ def users(mount: Mount) -> Iterator[int]:
         namespace = _namespace(name)
         if namespace not in judged:
             judged[namespace] = _has_device(name, mount.device)
-        if judged[namespace] or _holds(name, mount):
+        if judged[namespace] or _holds(name, mount, folder):
             yield int(name)
 
 
-def _holds(process: str, mount: Mount) -> bool:
+def _holds(process: str, mount: Mount, folder: Path) -> bool:
     device = os.makedev(*mount.device)
+    below = os.stat(folder).st_dev
     links = [f"/proc/{process}/cwd", f"/proc/{process}/root", *_open_files(process)]
     for link in links:
         try:
-            if os.stat(link).st_dev == device:
+            found = os.stat(link).st_dev
+            if found == device or (found == below and Path(os.readlink(link)).is_relative_to(folder)):
                 return True
         except OSError:
             continue

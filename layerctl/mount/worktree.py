@@ -7,7 +7,7 @@ import os
 import subprocess
 from pathlib import Path
 
-from layerctl.errors import Conflict, MountpointInUse
+from layerctl.errors import Conflict, MachineLacks, MountpointInUse
 from layerctl.mount import syscalls
 from layerctl.mount.overlay import OverlaySpec, mount_detached
 from layerctl.mount.syscalls import MNT_DETACH, Command, MoveFlag
@@ -67,6 +67,7 @@ class WorktreeMount:
 
         Raises:
             MountpointInUse: it holds files, is no directory, or is a mount point already.
+            MachineLacks: it cannot be made there.
         """
         try:
             self._path.mkdir(parents=True, exist_ok=True)
@@ -76,11 +77,18 @@ class WorktreeMount:
                 raise MountpointInUse(f"the mount point {self._path} is not empty")
         except (FileExistsError, NotADirectoryError) as exc:
             raise MountpointInUse(f"the mount point {self._path} is not a directory") from exc
+        except OSError as exc:
+            raise MachineLacks(
+                f"cannot make the mount point {self._path}: {exc.strerror}", hint="use --at DIR to mount somewhere else"
+            ) from exc
 
-    def is_used(self) -> bool:
-        """Whether some process visibly uses the mount."""
+    def is_used(self, upper: Path) -> bool:
+        """Whether some process visibly uses the mount, another mount of it, or the write layer below it."""
         current = self.current
-        return current is not None and next(users(current), None) is not None
+        if current is None:
+            return False
+        others = any(mount.device == current.device and mount != current for mount in read_mounts())
+        return others or next(users(current, upper), None) is not None
 
     def make_read_only(self) -> bool:
         """Makes the superblock read-only for everybody, in every mount namespace and behind every descriptor.

@@ -54,7 +54,7 @@ def note_container(
     if targets is not None:
         record = replace(record, targets=targets)
     path = context.worktree.folder / "worktree.json"
-    context.store.durability.write(path, record_text(record).encode())
+    context.store.durability.write(path, record_text(record, context.layout).encode())
 
 
 def refuse_running(context: Context) -> None:

@@ -205,10 +205,13 @@ class _Importer:
         return commit
 
     def _tidy(self, layer: ImportedLayer, delta: Delta) -> None:
-        roots = [os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC) for path in (layer.fs, *self._below)]
-        place = LinkPlacer([], self._context.namespace, below=roots[1:])
+        roots = [
+            os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            for path in (layer.fs.parent, layer.fs, *self._below)
+        ]
+        place = LinkPlacer([], self._context.namespace, below=roots[2:])
         try:
-            tidy(roots[0], layer.scan, delta, place, self._context.namespace, marks_on_disk=False)
+            tidy(roots[1], layer.scan, delta, place, self._context.namespace, roots[0], marks_on_disk=False)
         finally:
             place.close()
             for fd in roots:

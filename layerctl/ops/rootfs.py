@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from pathlib import Path
 from layerctl.errors import Busy, NothingToCommit
 from layerctl.layer.handles import DirHandles, split
 from layerctl.layer.metadata import apply_root_metadata
+from layerctl.layer.remove import remove_tree
 from layerctl.layer.scan import DigestSource, LayerScanner
 from layerctl.layer.xattrs import XattrNamespace, drop_inherited_acls
 from layerctl.model.ids import CommitId, ObjectId
@@ -27,6 +29,8 @@ from layerctl.snapshot.walk import entry_text
 from layerctl.store.locks import worktree_lock
 from layerctl.store.staged import StagedObjects
 from layerctl.store.worktrees import record_text
+
+_TEARDOWN_SECONDS = 15.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,19 +81,31 @@ def ensure_mounted(context: Context) -> None:
     mount = mount_of(context)
     mount.finish_swap()
     current = mount.current
-    in_use = is_upper_in_use(context.worktree.upper, context.layout.tmp)
     if current is None:
-        if in_use:
+        if not becomes_free(context, context.worktree.upper):
             raise Busy(
                 f"processes still use the rootfs that was unmounted from {record.mountpoint}",
                 hint="end them and try again; 'layerctl commit' and 'layerctl rollback' work meanwhile",
             )
         remove_volatile_mark(context)
         mount.attach(overlay_spec(context, record))
-    elif not in_use:
+    elif not is_upper_in_use(context.worktree.upper, context.layout.tmp):
         mount.swap(overlay_spec(context, record))
     elif current.read_only and not record.read_only:
         mount.make_writable()
+
+
+def becomes_free(context: Context, upper: Path) -> bool:
+    """Whether no overlay writes to a write layer any more.
+
+    Waits for a while: when nobody is left, the kernel still writes back what an unmounted overlay held.
+    """
+    deadline = time.monotonic() + _TEARDOWN_SECONDS
+    while is_upper_in_use(upper, context.layout.tmp):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.01)
+    return True
 
 
 def settle(context: Context) -> None:
@@ -113,7 +129,7 @@ def remove_volatile_mark(context: Context) -> None:
     """Drops the mark that makes the kernel refuse a volatile write layer after an unclean end."""
     mark = context.worktree.work / "work" / "incompat" / "volatile"
     if mark.is_dir():
-        mark.rmdir()
+        remove_tree(mark)
 
 
 def prepare_write_layer(context: Context, folder: Path, base: CommitId) -> list[Rename]:
@@ -156,7 +172,7 @@ def set_aside(context: Context, folder: str, *, keep: bool) -> list[Rename]:
 def record_move(context: Context, record: WorktreeRecord, *, keep: bool = False) -> FileMove:
     """The move that replaces the worktree's record."""
     worktree = context.worktree
-    return FileMove(worktree.record_path, worktree.record_text, record_text(record), keep=keep)
+    return FileMove(worktree.record_path, worktree.record_text, record_text(record, context.layout), keep=keep)
 
 
 def has_changes(context: Context) -> bool:

@@ -17,6 +17,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from layerctl.errors import PathNotFound
 from layerctl.layer.build import CopyPlacer, LinkPlacer, build_layer
 from layerctl.layer.scan import LayerScanner
 from layerctl.layer.tidy import tidy
@@ -35,6 +36,7 @@ from layerctl.ops.rootfs import View, mount_of, open_upper, read_view, remove_ta
 from layerctl.snapshot.apply import apply_scan
 from layerctl.snapshot.compare import Comparison, RawChange, compare
 from layerctl.snapshot.delta import make_delta
+from layerctl.snapshot.walk import entry_text
 from layerctl.store.staged import StagedObjects
 
 
@@ -118,7 +120,7 @@ def _seal(context: Context, mount: WorktreeMount) -> bool:
     """
     if mount.current is None:
         return not is_upper_in_use(context.worktree.upper, context.layout.tmp)
-    return not mount.is_used() and mount.make_read_only()
+    return not mount.is_used(context.worktree.upper) and mount.make_read_only()
 
 
 def unseal(context: Context) -> None:
@@ -154,18 +156,28 @@ def seal(
     view = read_view(context, tolerant=not still)
     before = context.store.commits.read(parent).snapshot if parent is not None else None
     comparison = compare(view.objects, before, view.snapshot)
+    _check_paths(view, before, comparison, selection)
     if still and selection.is_everything:
         if record.base == parent:
-            return _in_place(context, view, comparison, parent)
+            return _in_place(context, view, comparison, parent, staging)
         return _linked(context, view, comparison, parent, staging)
     return _copied(context, view, before, comparison, selection, quiescence, staging)
 
 
-def _in_place(context: Context, view: View, comparison: Comparison, parent: CommitId | None) -> Sealed:
+def _check_paths(view: View, before: ObjectId | None, comparison: Comparison, selection: Selection) -> None:
+    """Raises PathNotFound for a path that neither the parent nor the rootfs has."""
+    for path in selection.paths:
+        if any(is_below(change.path, [path]) for change in comparison.changes):
+            continue
+        if before is None or entry_text(view.objects, before, path) is None:
+            raise PathNotFound(f"/{os.fsdecode(path)} is neither in HEAD nor in the rootfs")
+
+
+def _in_place(context: Context, view: View, comparison: Comparison, parent: CommitId | None, staging: Path) -> Sealed:
     delta = make_delta(view.objects, view.snapshot, comparison)
     assert parent is not None
-    with open_upper(context) as fd, _links(context, parent, above=()) as place:
-        tidy(fd, view.scan, delta, place, context.namespace)
+    with open_upper(context) as fd, _links(context, parent, above=()) as place, _opened(staging) as scratch:
+        tidy(fd, view.scan, delta, place, context.namespace, scratch)
     return Sealed(view.objects, view.snapshot, comparison, delta, Quiescence.SEALED, context.worktree.upper, True)
 
 
@@ -218,7 +230,8 @@ def _copied(
         snapshot = apply_scan(objects, before, scan)
         result = compare(objects, before, snapshot)
         delta = make_delta(objects, snapshot, result)
-        tidy(fd, scan, delta, below, context.namespace)
+        with _opened(staging) as scratch:
+            tidy(fd, scan, delta, below, context.namespace, scratch)
     return Sealed(objects, snapshot, result, delta, quiescence, fs, False)
 
 
@@ -300,8 +313,14 @@ def _layer_folder(staging: Path) -> Iterator[tuple[Path, int]]:
     fs = staging / "fs"
     fs.mkdir(mode=0o700)
     drop_inherited_acls(bytes(fs))
-    fd = os.open(fs, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
+    with _opened(fs) as fd:
         yield fs, fd
+
+
+@contextmanager
+def _opened(folder: Path) -> Iterator[int]:
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield fd
     finally:
         os.close(fd)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -12,15 +11,12 @@ from layerctl.errors import Busy, NothingToUndo, RefMoved
 from layerctl.model.ids import CommitId
 from layerctl.model.operation import FileMove, Move, Operation, RefMove, Rename
 from layerctl.model.results import UndoResult
-from layerctl.mount.overlay import is_upper_in_use
 from layerctl.mount.table import mount_at
 from layerctl.mount.worktree import WorktreeMount
 from layerctl.ops.container import refuse_running
 from layerctl.ops.context import Context
-from layerctl.ops.rootfs import ensure_mounted, has_changes, mount_of, prepare_write_layer, set_aside
+from layerctl.ops.rootfs import becomes_free, ensure_mounted, has_changes, mount_of, prepare_write_layer, set_aside
 from layerctl.store.worktrees import Worktree
-
-_TEARDOWN_SECONDS = 5.0
 
 
 def operations(context: Context) -> Iterator[Operation]:
@@ -31,7 +27,7 @@ def operations(context: Context) -> Iterator[Operation]:
 def undo(context: Context) -> UndoResult:
     """See :meth:`layerctl.ops.repository.Repository.undo`.
 
-    An undone operation is passed over by the next undo, so undoing again goes further back.
+    An undo is an operation like the others: undoing it does again what it took back.
     """
     while True:
         last = _last(context)
@@ -49,14 +45,11 @@ def undo(context: Context) -> UndoResult:
 
 
 def _last(context: Context) -> Operation:
-    """The newest operation that is neither an undo nor undone."""
-    undone: set[int] = set()
-    for operation in context.store.journal.operations():
-        if operation.undoes is not None:
-            undone.add(operation.undoes)
-        elif operation.number not in undone:
-            return operation
-    raise NothingToUndo("nothing to undo")
+    """The newest operation."""
+    newest = next(context.store.journal.operations(), None)
+    if newest is None:
+        raise NothingToUndo("nothing to undo")
+    return newest
 
 
 def inverse(moves: Sequence[Move]) -> list[Move]:
@@ -97,6 +90,7 @@ def _take_back_refs(context: Context, last: Operation) -> UndoResult:
 
 def _take_back(context: Context, last: Operation) -> UndoResult:
     back = inverse(last.moves)
+    takes_away = any(isinstance(move, Rename) and move.source == context.worktree.relative("upper") for move in back)
     folder = _parked_folder(context, back)
     _check_unused(context, folder)
     old_mount = mount_of(context) if context.worktree.exists else None
@@ -109,7 +103,9 @@ def _take_back(context: Context, last: Operation) -> UndoResult:
         with context.applying() as number:
             _check_last(context, last)
             aside: list[Move] = []
-            if old_mount is not None and (fresh or folder is not None):
+            if last.verb == "worktree add":
+                back = [Rename(f"worktrees/{context.worktree.name}", f"parked/{number}/worktree"), *back]
+            elif old_mount is not None and not takes_away and (fresh or folder is not None):
                 parked = has_changes(context)
                 aside += set_aside(context, f"parked/{number}", keep=False)
             context.perform(number, "undo", [*aside, *back, *fresh], description=_text(last), undoes=last.number)
@@ -149,11 +145,7 @@ def _check_unused(context: Context, folder: Path | None) -> None:
     """A write layer that a detached mount still writes to must not be mounted a second time."""
     if folder is None or mount_at(folder / "mount") is not None:
         return
-    deadline = time.monotonic() + _TEARDOWN_SECONDS
-    while is_upper_in_use(folder / "upper", context.layout.tmp):
-        if time.monotonic() < deadline:  # nobody may be there: the kernel still writes back what the mount held
-            time.sleep(0.01)
-            continue
+    if not becomes_free(context, folder / "upper"):
         raise Busy(
             "processes still work in the rootfs that was set aside", hint="let them leave it (cd out), then undo again"
         )

@@ -70,9 +70,9 @@ def _create(context: Context, target: Target, record: WorktreeRecord) -> None:
         with context.applying() as number:
             moves: list[Move] = [
                 *branch_moves(target),
-                *(Rename(move.source, move.target) for move in layers),
-                FileMove(worktree.record_path, None, record_text(record)),
-                FileMove(worktree.head_path, None, target.head.to_text()),
+                *layers,
+                FileMove(worktree.record_path, None, record_text(record, context.layout), keep=True),
+                FileMove(worktree.head_path, None, target.head.to_text(), keep=True),
                 *follow(context, target.commit, "worktree: added"),
             ]
             context.perform(number, "worktree add", moves)
@@ -115,7 +115,7 @@ def remove_worktree(context: Context, name: str, *, discard: bool) -> int | None
         count = sum(1 for change in uncommitted(gone) if not change.is_noise)
         if count and not discard:
             raise DirtyWorktree(f"the worktree '{name}' has {count} uncommitted change{'s'[: count != 1]}")
-        if mount.is_used():
+        if mount.is_used(gone.worktree.upper):
             raise Busy(f"processes work in the worktree '{name}'", hint="end them, or let them leave it (cd out)")
         mountpoint = gone.worktree.mountpoint
         number = _remove(gone)

@@ -7,6 +7,7 @@ sync every loose object on its own.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -29,6 +30,8 @@ _CONFIG = {
 }
 #: From so many objects on, a pack is faster than loose files.
 _PACK_FROM = 64
+#: Plain Git holds a ref's lock for milliseconds.
+_STALE_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,8 +148,15 @@ class GitRepository:
     @staticmethod
     def check_ref_name(name: str) -> None:
         """Raises UsageError unless ``name`` is a well-formed full ref name."""
-        if not pygit2.reference_is_valid_name(name) or name.rpartition("/")[2].startswith("-"):
+        short = name.split("/", 2)[-1]
+        if not pygit2.reference_is_valid_name(name) or short.startswith("-") or short in ("HEAD", "@"):
             raise UsageError(f"'{name.split('/', 2)[-1]}' is not a valid name", hint="see 'git help check-ref-format'")
+
+    def check_new_ref(self, name: str) -> None:
+        """Raises Conflict if a ref is in the way: ``a`` and ``a/b`` cannot both be."""
+        for other in self._repo.references:
+            if other.startswith(name + "/") or name.startswith(other + "/"):
+                raise Conflict(f"cannot make {name}: there is {other} already", hint="use another name")
 
     def move_ref(self, move: RefMove, author: Author) -> None:
         """Makes one ref move; does nothing if it was made before.
@@ -162,11 +172,25 @@ class GitRepository:
         self._repo.set_ident(author.name, author.email)
         try:
             with self._synced_refs():
-                self._set(move)
+                self._set_despite_stale_lock(move)
         except pygit2.AlreadyExistsError as exc:
             raise Conflict(f"cannot set {move.ref}: {exc}") from exc
-        except (pygit2.GitError, ValueError) as exc:
+        except (pygit2.GitError, ValueError, OSError) as exc:
             raise Conflict(f"cannot move {move.ref}: {exc}", hint="is another Git program at work in here?") from exc
+
+    def _set_despite_stale_lock(self, move: RefMove) -> None:
+        """Moves a ref; a lock that is still there after a while was left by a process that died."""
+        deadline = time.monotonic() + _STALE_SECONDS
+        while True:
+            try:
+                return self._set(move)
+            except (pygit2.GitError, OSError) as exc:
+                if "lock" not in str(exc):
+                    raise
+            if time.monotonic() > deadline:
+                self.drop_stale_locks([move.ref])
+                return self._set(move)
+            time.sleep(0.02)
 
     def _set(self, move: RefMove) -> None:
         if move.new is None:
@@ -235,12 +259,15 @@ class GitRepository:
     def walk(self, starts: list[CommitId], hidden: list[CommitId]) -> Iterator[CommitId]:
         """Commits reachable from ``starts`` but not from ``hidden``, newest first, children before their parents."""
         walker = self._repo.walk(None, SortMode.TOPOLOGICAL | SortMode.TIME)
-        for commit in starts:
-            walker.push(pygit2.Oid(hex=commit.hex))
-        for commit in hidden:
-            walker.hide(pygit2.Oid(hex=commit.hex))
-        for found in walker:
-            yield CommitId(str(found.id))
+        try:
+            for commit in starts:
+                walker.push(pygit2.Oid(hex=commit.hex))
+            for commit in hidden:
+                walker.hide(pygit2.Oid(hex=commit.hex))
+            for found in walker:
+                yield CommitId(str(found.id))
+        except (pygit2.GitError, KeyError) as exc:
+            raise Damaged(f"the history is broken: {_one_line(exc)}") from exc
 
     def is_ancestor(self, ancestor: CommitId, descendant: CommitId) -> bool:
         """Whether one commit is the other or one of its ancestors."""
@@ -267,6 +294,10 @@ class GitRepository:
             f"tagger {author.name} <{author.email}> {signature.time} {zone}\n\n{message.rstrip()}\n"
         )
         return str(self._odb.write(ObjectType.TAG, text.encode()))
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
 
 
 def tree_rows(rows: list[tuple[bytes, bool, ObjectId]]) -> bytes:

@@ -55,6 +55,7 @@ class Journal:
 
         Raises:
             RefMoved: a ref is not where the operation expects it; nothing was changed.
+            Conflict: a new ref's name cannot be beside another's; nothing was changed.
         """
         self._check(operation)
         with _undisturbed():
@@ -94,8 +95,12 @@ class Journal:
 
     def _check(self, operation: Operation) -> None:
         for move in operation.moves:
-            if isinstance(move, RefMove) and self._git.ref(move.ref) != move.old:
+            if not isinstance(move, RefMove):
+                continue
+            if self._git.ref(move.ref) != move.old:
                 raise RefMoved(f"{move.ref} was moved meanwhile by somebody else")
+            if move.old is None and not move.ref.startswith("refs/layerctl/"):
+                self._git.check_new_ref(move.ref)
 
     def _apply(self, operation: Operation, *, again: bool = False) -> None:
         name, _, rest = operation.author.partition(" <")

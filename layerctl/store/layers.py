@@ -14,6 +14,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from layerctl.errors import Damaged
 from layerctl.layer.build import LinkPlacer, build_layer
 from layerctl.layer.handles import DirHandles, split
 from layerctl.layer.remove import remove_tree
@@ -84,11 +85,17 @@ class LayerStore:
         """The directories that make up a commit's rootfs, topmost first; never more than a couple of dozen.
 
         Makes compacted layers where the history is too long without them.
+
+        Raises:
+            Damaged: a layer is missing.
         """
-        plain = self._walk(commit, self._existing)
-        if len(plain) <= MAX_MOUNTED:
-            return plain
-        return self._walk(commit, lambda commit, level: self._compacted(commit, level, progress))
+        found = self._walk(commit, self._existing)
+        if len(found) > MAX_MOUNTED:
+            found = self._walk(commit, lambda commit, level: self._compacted(commit, level, progress))
+        missing = next((path for path in found if not path.is_dir()), None)
+        if missing is not None:
+            raise Damaged(f"the layer {missing.parent.name} of commit {commit.short} is missing")
+        return found
 
     def all_layers(self, commit: CommitId) -> Iterator[ImageCommit]:
         """The commits along first parents, newest first."""

@@ -100,7 +100,7 @@ def create_repository(layout: Layout, branch: str) -> bool:
     worktree.folder.mkdir(exist_ok=True)
     record = WorktreeRecord(base=None, mountpoint=str(layout.default_mountpoint))
     durability = Durability()
-    durability.write(worktree.folder / "worktree.json", record_text(record).encode())
+    durability.write(worktree.folder / "worktree.json", record_text(record, layout).encode())
     durability.write(worktree.folder / "HEAD", Head(branch=branch).to_text().encode())
     durability.sync_filesystem(layout.root)
     durability.write(layout.format_file, FORMAT.encode() + b"\n")

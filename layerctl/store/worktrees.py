@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from layerctl.errors import Damaged, UsageError, WorktreeNotFound
@@ -110,7 +110,8 @@ class Worktree:
         """
         path = self.folder / "worktree.json"
         try:
-            return WorktreeRecord.from_json(load_record(path.read_bytes(), path))
+            record = WorktreeRecord.from_json(load_record(path.read_bytes(), path))
+            return replace(record, mountpoint=str(self.layout.root.parent / record.mountpoint))
         except (FileNotFoundError, NotADirectoryError) as exc:
             if self.exists:
                 raise Damaged(f"the record {path} is missing") from exc
@@ -122,8 +123,11 @@ class Worktree:
         return Path(self.record.mountpoint)
 
 
-def record_text(record: WorktreeRecord) -> str:
-    """A record as its file holds it."""
+def record_text(record: WorktreeRecord, layout: Layout) -> str:
+    """A record as its file holds it: a mount point beside the repository moves with it."""
+    place, project = Path(record.mountpoint), layout.root.parent
+    if place.is_relative_to(project):
+        record = replace(record, mountpoint=str(place.relative_to(project)))
     return dump_record(record.to_json()).decode()
 
 

@@ -81,6 +81,11 @@ def test_a_mount_point_inside_a_read_only_file_system(imported: Repo, workdir: P
     assert len(result.stderr.splitlines()) == 2
 
 
+def test_a_mount_point_that_cannot_be_made(imported: Repo) -> None:
+    assert "/proc/no-such" in imported.cli.fails(6, "checkout", "--at", "/proc/no-such").stderr
+    imported.cli("checkout")
+
+
 # ----------------------------------------------------------------------------------------------------------- full disk
 
 

@@ -90,7 +90,8 @@ def test_hooks_can_live_elsewhere(repo: Repo, workdir: Path) -> None:
 
 def test_a_hook_may_call_layerctl(repo: Repo) -> None:
     """No deadlock with the verb that runs it."""
-    _hook(repo, "post-commit", f"{' '.join(COMMAND)} -C {repo.top} tag from-hook")
+    path = repo.cli.env["PYTHONPATH"]
+    _hook(repo, "post-commit", f"PYTHONPATH={path} {' '.join(COMMAND)} -C {repo.top} tag from-hook")
     repo.write("etc/new", "x")
     repo.cli("commit", "-m", "x", timeout=30)
     assert repo.head("from-hook") == repo.head()

@@ -23,12 +23,19 @@ ROUNDS = 4
 def _cut_short(repo: Repo, spawn: Spawn, choose: random.Random, stop: signal.Signals, *args: str) -> int:
     """Starts a command and signals it at a random moment; returns its exit status."""
     process = spawn(repo.cli.start(*args, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True))
-    time.sleep(choose.uniform(0.05, 0.8))
+    _wait_until_loaded(process)
+    time.sleep(choose.uniform(0.0, 0.7))
     process.send_signal(stop)
     _, err = process.communicate(timeout=60)
     if stop is not signal.SIGKILL:
         assert_no_crash(err)
     return process.returncode
+
+
+def _wait_until_loaded(process: subprocess.Popen[str]) -> None:
+    """Until layerctl's own code runs: what comes before that is the interpreter's start."""
+    while process.poll() is None and b"pygit2" not in Path(f"/proc/{process.pid}/maps").read_bytes():
+        time.sleep(0.005)
 
 
 @pytest.mark.parametrize("stop", STOPS, ids=lambda stop: stop.name)

@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -18,10 +19,10 @@ from typing import BinaryIO
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from layerctl import Author, CommitId, Quiescence, Repository
-from layerctl.errors import NothingToCommit
+from layerctl.errors import Busy, NothingToCommit
 from tests.oracle import Listing
 from tests.oracle import compare as differences
 from tests.property.independent import assert_changes, is_relink, listing
@@ -271,7 +272,6 @@ class RootfsLife(RuleBasedStateMachine):
         changes = self.repo.status().changes
         return [change for change in changes if _below(change.path, path) and not is_relink(change)]
 
-    @precondition(lambda self: len(self.states) > 1)
     @rule(count=st.integers(0, 3), who=st.sampled_from(["nobody", "working directory"]), discard=st.booleans())
     def rollback(self, count: int, who: str, discard: bool) -> None:
         target = self.head
@@ -289,9 +289,10 @@ class RootfsLife(RuleBasedStateMachine):
         self.head = target
         assert self.repo.status().changes == ()
 
-    @precondition(lambda self: self.done)
     @rule()
     def undo(self) -> None:
+        if not self.done:
+            return
         did = self.done.pop()
         before = listing(self.root)
         self.repo.undo()
@@ -307,13 +308,13 @@ class RootfsLife(RuleBasedStateMachine):
 
     @rule(one=index, other=index)
     def compare_commits(self, one: int, other: int) -> None:
-        known = sorted(self.states)
+        known = list(self.states)
         old, new = known[one % len(known)], known[other % len(known)]
         assert_changes(self.states[old], self.states[new], self.repo.diff(str(old), str(new)).changes)
 
     @rule(which=index)
     def look_at_an_old_commit(self, which: int) -> None:
-        commit = sorted(self.states)[which % len(self.states)]
+        commit = list(self.states)[which % len(self.states)]
         self._show_elsewhere(commit)
         _assert_same(self.states[commit], self.other)
 
@@ -322,7 +323,7 @@ class RootfsLife(RuleBasedStateMachine):
         before = listing(self.root)
         unmount_below(self.root)
         self.repo = Repository.open(self.top / "r", author=_AUTHOR)
-        self.repo.checkout()
+        _patiently(self.repo.checkout)
         _assert_same(before, self.root)
 
     @invariant()
@@ -393,6 +394,18 @@ def _process(**options: object) -> Iterator[None]:
 def _assert_same(expected: Listing, actual: Listing | Path) -> None:
     found = differences(expected, listing(actual) if isinstance(actual, Path) else actual)
     assert found == []
+
+
+def _patiently(action: Callable[[], object]) -> None:
+    """A container that starts elsewhere just now may hold a copy of the mount for a moment."""
+    for _ in range(100):
+        try:
+            action()
+        except Busy:
+            time.sleep(0.1)
+        else:
+            return
+    action()
 
 
 def _below(path: bytes, top: bytes) -> bool:

@@ -27,12 +27,18 @@ class ProgressBar:
     Args:
         new_bar: makes the bar, when it is time for one.
         clock: seconds.
+        started: when the user began to wait, by that clock; now by default.
     """
 
-    def __init__(self, new_bar: Callable[[], Bar] = _new_bar, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        new_bar: Callable[[], Bar] = _new_bar,
+        clock: Callable[[], float] = time.monotonic,
+        started: float | None = None,
+    ) -> None:
         self._new_bar = new_bar
         self._clock = clock
-        self._started = clock()
+        self._started = clock() if started is None else started
         self._drawn = 0.0
         self._stage: str | None = None
         self._bar: Bar | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -87,10 +88,13 @@ def tidied(overlay: Overlay) -> Tidied:
     scan = scanned(overlay.upper)
     after = apply_scan(objects, before, scan)
     delta = make_delta(objects, after, compare(objects, before, after))
-    fds = [os.open(path, os.O_RDONLY | os.O_DIRECTORY) for path in (overlay.upper, overlay.lower)]
+    fds = [
+        os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+        for path in (overlay.upper, overlay.lower, tempfile.mkdtemp(dir=overlay.top))
+    ]
     place = LinkPlacer([], XattrNamespace.TRUSTED, below=[fds[1]])
     try:
-        tidy(fds[0], scan, delta, place, XattrNamespace.TRUSTED)
+        tidy(fds[0], scan, delta, place, XattrNamespace.TRUSTED, fds[2])
     finally:
         place.close()
         for fd in fds:

@@ -1,0 +1,148 @@
+"""Refs, reflogs and config through libgit2, as plain Git sees them."""
+
+from __future__ import annotations
+
+import subprocess
+from datetime import datetime, timedelta, timezone
+
+import pytest
+
+from layerctl.errors import Conflict, Damaged, RefMoved, RefNotFound, UsageError
+from layerctl.model.commit import Author
+from layerctl.model.ids import ObjectId
+from layerctl.model.operation import RefMove
+from layerctl.store import git as git_module
+from layerctl.store.git import GitRepository, to_datetime, to_signature
+from layerctl.store.layout import Layout
+from layerctl.store.store import Store
+
+_ANN = Author("Ann Ü", "ann@x")
+_REF = "refs/heads/main"
+
+
+@pytest.fixture
+def ids(store: Store) -> list[str]:
+    return [store.git.write_blob(b"%d" % number).hex() for number in range(3)]
+
+
+def _git(layout: Layout, *args: str) -> str:
+    return subprocess.run(
+        ["git", "--git-dir", layout.git, *args], capture_output=True, text=True, check=True
+    ).stdout.strip()
+
+
+def test_a_ref_is_made_moved_and_deleted(store: Store, layout: Layout, ids: list[str]) -> None:
+    store.git.move_ref(RefMove(_REF, None, ids[0], "made"), _ANN)
+    assert _git(layout, "rev-parse", _REF) == ids[0]
+    store.git.move_ref(RefMove(_REF, ids[0], ids[1], "moved"), _ANN)
+    assert store.git.ref(_REF) == ids[1]
+    store.git.move_ref(RefMove(_REF, ids[1], None, "gone"), _ANN)
+    assert store.git.ref(_REF) is None
+    assert store.git.refs() == {}
+
+
+def test_a_move_made_before_is_not_made_again(store: Store, ids: list[str]) -> None:
+    for _ in range(2):
+        store.git.move_ref(RefMove(_REF, None, ids[0], "made"), _ANN)
+    assert len(store.git.reflog(_REF)) == 1
+    store.git.move_ref(RefMove("refs/heads/none", ids[0], None, "gone"), _ANN)
+
+
+def test_a_ref_that_is_elsewhere_is_left_alone(store: Store, ids: list[str]) -> None:
+    store.git.move_ref(RefMove(_REF, None, ids[0], "made"), _ANN)
+    with pytest.raises(RefMoved):
+        store.git.move_ref(RefMove(_REF, ids[1], ids[2], "moved"), _ANN)
+    assert store.git.ref(_REF) == ids[0]
+
+
+def test_the_reflog_says_who_and_why_newest_first(store: Store, layout: Layout, ids: list[str]) -> None:
+    store.git.move_ref(RefMove(_REF, None, ids[0], "made"), _ANN)
+    store.git.move_ref(RefMove(_REF, ids[0], ids[1], "moved"), _ANN)
+    newest, oldest = store.git.reflog(_REF)
+    assert (newest.old, newest.new, newest.message, newest.author) == (ids[0], ids[1], "moved", _ANN)
+    assert (oldest.old, oldest.new) == (None, ids[0])
+    with pytest.raises(RefNotFound):
+        store.git.reflog("refs/heads/none")
+
+
+def test_a_reflog_is_kept_for_layerctls_own_refs_too(store: Store, ids: list[str]) -> None:
+    store.git.move_ref(RefMove("refs/layerctl/worktrees/w", None, ids[0], "made"), _ANN)
+    assert [entry.message for entry in store.git.reflog("refs/layerctl/worktrees/w")] == ["made"]
+
+
+def test_a_name_below_another_is_a_conflict(store: Store, ids: list[str]) -> None:
+    store.git.move_ref(RefMove(_REF, None, ids[0], "made"), _ANN)
+    with pytest.raises(Conflict):
+        store.git.move_ref(RefMove(_REF + "/below", None, ids[0], "made"), _ANN)
+
+
+@pytest.mark.parametrize("ref", [_REF, "refs/heads/new"])
+def test_a_lock_that_a_killed_program_left_does_not_block(
+    store: Store, layout: Layout, ids: list[str], monkeypatch: pytest.MonkeyPatch, ref: str
+) -> None:
+    """Trap 39."""
+    monkeypatch.setattr(git_module, "_STALE_SECONDS", 0.1)
+    store.git.move_ref(RefMove(_REF, None, ids[0], "made"), _ANN)
+    (layout.git / f"{ref}.lock").touch()
+    store.git.move_ref(RefMove(ref, store.git.ref(ref), ids[1], "moved"), _ANN)
+    assert store.git.ref(ref) == ids[1]
+    assert not (layout.git / f"{ref}.lock").exists()
+
+
+def test_refs_that_git_packed_are_seen_and_moved(store: Store, layout: Layout, ids: list[str]) -> None:
+    store.git.move_ref(RefMove(_REF, None, ids[0], "made"), _ANN)
+    _git(layout, "pack-refs", "--all")
+    fresh = GitRepository(layout.git)
+    assert fresh.refs() == {_REF: ids[0]}
+    fresh.move_ref(RefMove(_REF, ids[0], ids[1], "moved"), _ANN)
+    assert _git(layout, "rev-parse", _REF) == ids[1]
+
+
+@pytest.mark.parametrize(
+    "name", ["a b", "a..b", "a.lock", "-x", "HEAD", "@", "a~b", "", "a//b", "/a", "a/", "a\x7f", "@{", "a:b", "a\\b"]
+)
+def test_a_name_that_git_refuses_is_a_usage_error(name: str) -> None:
+    with pytest.raises(UsageError):
+        GitRepository.check_ref_name(f"refs/heads/{name}")
+
+
+@pytest.mark.parametrize("name", ["main", "feature/x", "ü", "v1.0", "a@b", "a-b"])
+def test_a_name_that_git_takes_is_taken(name: str) -> None:
+    GitRepository.check_ref_name(f"refs/heads/{name}")
+
+
+def test_a_missing_or_broken_object_is_damage(store: Store, layout: Layout) -> None:
+    with pytest.raises(Damaged):
+        store.git.read(ObjectId(b"\1" * 20))
+    oid = store.git.write_blob(b"content")
+    path = layout.git / "objects" / oid.hex()[:2] / oid.hex()[2:]
+    path.chmod(0o644)
+    path.write_bytes(b"torn")
+    with pytest.raises(Damaged):
+        GitRepository(layout.git).read(oid)
+
+
+def test_a_broken_repository_is_damage(layout: Layout) -> None:
+    (layout.git / "HEAD").unlink()
+    with pytest.raises(Damaged):
+        GitRepository(layout.git)
+
+
+def test_config_values_are_set_listed_and_removed(store: Store, layout: Layout) -> None:
+    store.git.config_set("import.maxbytes", "5")
+    assert store.git.config_get("import.maxbytes") == _git(layout, "config", "import.maxbytes") == "5"
+    assert ("import.maxbytes", "5") in store.git.config_list()
+    store.git.config_set("import.maxbytes", None)
+    assert store.git.config_get("import.maxbytes") is None
+    with pytest.raises(RefNotFound):
+        store.git.config_set("import.maxbytes", None)
+    with pytest.raises(UsageError):
+        store.git.config_set("nodot", "x")
+
+
+@pytest.mark.parametrize("minutes", [0, 330, -210, 14 * 60])
+def test_a_time_keeps_its_zone(minutes: int) -> None:
+    when = datetime(2026, 3, 29, 2, 30, tzinfo=timezone(timedelta(minutes=minutes)))
+    signature = to_signature(_ANN, when)
+    back = to_datetime(signature.time, signature.offset)
+    assert (back, back.utcoffset()) == (when, when.utcoffset())
