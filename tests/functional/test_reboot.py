@@ -61,12 +61,14 @@ def test_a_rollback_after_a_reboot(repo: Repo, busybox_rootfs: Path) -> None:
 
 def test_a_reboot_after_busy_commits(repo: Repo, spawn: Spawn) -> None:
     """HEAD has moved on while the mount stayed on its old base; the write layer is against that base."""
-    spawn(["sleep", "600"], cwd=repo.rootfs)
+    sitter = spawn(["sleep", "600"], cwd=repo.rootfs)
     repo.commit_file("srv/one", "1")
     repo.commit_file("srv/two", "2")
     (repo.rootfs / "srv/one").unlink()
     repo.write("etc/dirty", "x")
     before = repo.listing()
+    sitter.kill()
+    sitter.wait()
     _reboot(repo)
     repo.cli("checkout")
     assert_same(before, repo.rootfs)
