@@ -6,6 +6,7 @@ Source: kernel ``Documentation/filesystems/overlayfs.rst``.
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -54,7 +55,7 @@ def mount_detached(spec: OverlaySpec) -> int:
         NoKernelFeature: the kernel has no overlayfs, or cannot do what is asked.
         MachineLacks: the filesystem below cannot carry it.
     """
-    with _explained(spec), _context() as context:
+    with _explained(spec), _alone_with(spec.upper), _context() as context:
         try:
             _configure(context, spec)
             syscalls.fsconfig(context, Command.CREATE)
@@ -75,7 +76,9 @@ def is_upper_in_use(upper: Path, scratch: Path) -> bool:
         upper: the write layer.
         scratch: any other directory on the machine, as the lower layer.
     """
-    with _context() as context:
+    if not upper.is_dir():
+        return False
+    with _alone_with(upper), _context() as context:
         syscalls.fsconfig(context, Command.SET_STRING, "index", "on")
         try:
             _set_dir(context, "lowerdir", scratch)
@@ -85,6 +88,20 @@ def is_upper_in_use(upper: Path, scratch: Path) -> bool:
         except OSError as exc:
             return exc.errno == errno.EBUSY
     return False
+
+
+@contextmanager
+def _alone_with(upper: Path | None) -> Iterator[None]:
+    """Keeps a probe and a mount apart: a mount that meets the mark of a probe goes without one of its own."""
+    if upper is None:
+        yield
+        return
+    fd = os.open(upper, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(fd)
 
 
 @contextmanager

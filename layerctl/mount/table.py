@@ -52,12 +52,13 @@ def users(mount: Mount, folder: Path) -> Iterator[int]:
     """Process ids that visibly use a superblock.
 
     By their root, working directory or open files, or by a mount of it in a mount namespace of their own; or by open
-    files in ``folder``, the write layer. A look, not a proof: a process may come at any moment.
+    files in ``folder``, the write layer. Of the calling process only open files count. A look, not a proof: a process
+    may come at any moment.
     """
     own = _namespace("self")
     judged: dict[str | None, bool] = {own: False, None: False}
     for name in os.listdir("/proc"):
-        if not name.isdigit() or int(name) == os.getpid():
+        if not name.isdigit():
             continue
         namespace = _namespace(name)
         if namespace not in judged:
@@ -69,7 +70,9 @@ def users(mount: Mount, folder: Path) -> Iterator[int]:
 def _holds(process: str, mount: Mount, folder: Path) -> bool:
     device = os.makedev(*mount.device)
     below = os.stat(folder).st_dev
-    links = [f"/proc/{process}/cwd", f"/proc/{process}/root", *_open_files(process)]
+    links = _open_files(process)
+    if int(process) != os.getpid():
+        links += [f"/proc/{process}/cwd", f"/proc/{process}/root"]
     for link in links:
         try:
             found = os.stat(link).st_dev

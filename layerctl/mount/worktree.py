@@ -73,7 +73,7 @@ class WorktreeMount:
             self._path.mkdir(parents=True, exist_ok=True)
             if mount_at(self._path) is not None:
                 raise MountpointInUse(f"something is mounted at {self._path} already")
-            if any(os.scandir(self._path)):
+            if os.listdir(self._path):
                 raise MountpointInUse(f"the mount point {self._path} is not empty")
         except (FileExistsError, NotADirectoryError) as exc:
             raise MountpointInUse(f"the mount point {self._path} is not a directory") from exc

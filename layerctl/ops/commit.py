@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from layerctl.errors import NothingToCommit, RefMoved, UsageError
@@ -21,6 +22,7 @@ from layerctl.ops.heads import advance, keep
 from layerctl.ops.hooking import hooks_of, offer_changes, offer_message
 from layerctl.ops.rootfs import ensure_mounted, prepare_write_layer, record_move, set_aside
 from layerctl.ops.seal import Sealed, Selection, quieted, seal, unseal
+from layerctl.snapshot.compare import Comparison
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +86,8 @@ def _commit(context: Context, request: CommitRequest, head: ImageCommit, message
         raise UsageError("--amend takes all changes", hint="leave out --exclude and PATHs")
     parent = head.parent if request.amend else head.id
     with context.store.staging("commit") as staging, quieted(context, freezer(context, request.pause)) as quiet:
-        sealed = seal(context, parent, selection, quiet, staging)
         config = _config(context, request, head)
-        _check_not_empty(context, request, sealed, config)
+        sealed = seal(context, parent, selection, quiet, staging, partial(_check_not_empty, context, request, config))
         draft = _draft(context, request, head, message, sealed, config or context.store.commits.config(head))
         made = _record(context, request, draft, sealed, head, staging)
         if sealed.consumes_write_layer:
@@ -106,10 +107,12 @@ def _config(context: Context, request: CommitRequest, head: ImageCommit) -> Imag
     return config
 
 
-def _check_not_empty(context: Context, request: CommitRequest, sealed: Sealed, config: ImageConfig | None) -> None:
+def _check_not_empty(
+    context: Context, request: CommitRequest, config: ImageConfig | None, comparison: Comparison
+) -> None:
     if config is not None or request.allow_empty or request.amend:
         return
-    if any(not is_noise(change) for change in sealed.comparison.changes):
+    if any(not is_noise(change) for change in comparison.changes):
         return
     selected = request.paths or request.exclude
     raise NothingToCommit(

@@ -1,4 +1,4 @@
-"""What killed commands left in ``tmp/``."""
+"""What killed commands left behind."""
 
 from __future__ import annotations
 
@@ -10,6 +10,13 @@ from layerctl.errors import Busy
 from layerctl.layer.remove import remove_tree
 from layerctl.mount.worktree import unmount_below
 from layerctl.ops.context import Context
+from layerctl.ops.rootfs import settle
+
+
+def clean_up(context: Context) -> None:
+    """Puts the worktree's mount right and deletes what nobody needs; cheap when nothing was left."""
+    settle(context)
+    sweep(context)
 
 
 def sweep(context: Context) -> None:
@@ -18,7 +25,7 @@ def sweep(context: Context) -> None:
     Every verb that makes something there holds the repository's lock shared meanwhile, and loses it when it dies.
     """
     folder = context.layout.tmp
-    if not os.access(folder, os.W_OK) or not any(os.scandir(folder)):
+    if not os.access(folder, os.W_OK) or not os.listdir(folder):
         return
     with suppress(Busy), context.store.lock.exclusive(wait=0):
         if context.store.journal.has_pending:

@@ -1,7 +1,6 @@
 """The public face of a repository: every verb a method.
 
-Each method's work is in the module of its name next to this one, which is loaded when it is first needed: a command
-line that starts for one verb must not pay for the others.
+Each method's work is in the module of its name, loaded when first needed: a command must not pay for other verbs.
 """
 
 from __future__ import annotations
@@ -11,27 +10,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from layerctl.model import results
 from layerctl.model.commit import Author, ImageCommit
 from layerctl.model.config import ImageConfig
 from layerctl.model.ids import CommitId
 from layerctl.model.operation import Operation
 from layerctl.model.progress import Progress, silent
-from layerctl.model.results import (
-    Branch,
-    Check,
-    CheckoutResult,
-    CommitResult,
-    Diff,
-    ImportResult,
-    LogEntry,
-    PathView,
-    ReflogLine,
-    RollbackResult,
-    Status,
-    Tag,
-    UndoResult,
-    WorktreeInfo,
-)
 from layerctl.model.scan import RootPath
 from layerctl.ops.context import Context
 
@@ -92,8 +76,7 @@ class Repository:
         Raises:
             layerctl.errors.RepositoryNotFound: there is none.
         """
-        from layerctl.ops.leftovers import sweep  # noqa: PLC0415
-        from layerctl.ops.rootfs import settle  # noqa: PLC0415
+        from layerctl.ops.leftovers import clean_up  # noqa: PLC0415
 
         context = Context.open(
             start,
@@ -104,8 +87,7 @@ class Repository:
             command=command,
             say=say,
         )
-        settle(context)
-        sweep(context)
+        clean_up(context)
         return cls(context)
 
     @property
@@ -133,7 +115,7 @@ class Repository:
         changes: Sequence[str] = (),
         platform: str | None = None,
         stdin: BinaryIO | None = None,
-    ) -> ImportResult:
+    ) -> results.ImportResult:
         """Imports a directory, an archive or an image as new commits without a parent.
 
         Args:
@@ -168,7 +150,7 @@ class Repository:
         discard: bool = False,
         read_only: bool = False,
         volatile: bool = False,
-    ) -> CheckoutResult:
+    ) -> results.CheckoutResult:
         """Mounts a commit with a fresh write layer.
 
         Args:
@@ -195,13 +177,13 @@ class Repository:
 
     def add_worktree(
         self, name: str, revision: str | None = None, *, at: Path | None = None, detach: bool = False
-    ) -> CheckoutResult:
+    ) -> results.CheckoutResult:
         """Makes and mounts another worktree (a branch of its name from HEAD, unless a revision is named)."""
         from layerctl.ops.worktree import add_worktree  # noqa: PLC0415
 
         return add_worktree(self._context, name, revision, at=at, detach=detach)
 
-    def list_worktrees(self) -> list[WorktreeInfo]:
+    def list_worktrees(self) -> list[results.WorktreeInfo]:
         """All worktrees, sorted by name."""
         from layerctl.ops.worktree import list_worktrees  # noqa: PLC0415
 
@@ -213,7 +195,7 @@ class Repository:
 
         return remove_worktree(self._context, name, discard=discard)
 
-    def status(self) -> Status:
+    def status(self) -> results.Status:
         """What differs from HEAD."""
         from layerctl.ops.status import status  # noqa: PLC0415
 
@@ -232,7 +214,7 @@ class Repository:
         changes: Sequence[str] = (),
         exclude: Sequence[str] = (),
         paths: Sequence[RootPath] = (),
-    ) -> CommitResult:
+    ) -> results.CommitResult:
         """Records the changes as a new commit on HEAD.
 
         Args:
@@ -270,7 +252,7 @@ class Repository:
         limit: int | None = None,
         everything: bool = False,
         paths: Sequence[RootPath] = (),
-    ) -> Iterator[LogEntry]:
+    ) -> Iterator[results.LogEntry]:
         """Commits, newest first, and no parent before all of its children.
 
         Args:
@@ -287,13 +269,13 @@ class Repository:
         """The commit that a revision names."""
         return self._context.revisions.resolve(revision)
 
-    def show(self, revision: str = "HEAD") -> tuple[LogEntry, Diff]:
+    def show(self, revision: str = "HEAD") -> tuple[results.LogEntry, results.Diff]:
         """A commit and its change against its first parent."""
         from layerctl.ops.show import show_commit  # noqa: PLC0415
 
         return show_commit(self._context, revision)
 
-    def show_path(self, revision: str, path: RootPath) -> PathView:
+    def show_path(self, revision: str, path: RootPath) -> results.PathView:
         """One path of a commit."""
         from layerctl.ops.show import show_path  # noqa: PLC0415
 
@@ -303,7 +285,7 @@ class Repository:
         """The OCI image config of a commit."""
         return self._context.store.commits.config(commit)
 
-    def diff(self, old: str | None = None, new: str | None = None, *, paths: Sequence[RootPath] = ()) -> Diff:
+    def diff(self, old: str | None = None, new: str | None = None, *, paths: Sequence[RootPath] = ()) -> results.Diff:
         """Compares two commits, or (``new`` None) the rootfs with a commit (HEAD by default)."""
         from layerctl.ops.diff import diff  # noqa: PLC0415
 
@@ -315,13 +297,15 @@ class Repository:
 
         return read_content(self._context, commit, path, limit)
 
-    def tags(self) -> list[Tag]:
+    def tags(self) -> list[results.Tag]:
         """All tags, sorted by name."""
         from layerctl.ops.tag import tags  # noqa: PLC0415
 
         return tags(self._context)
 
-    def create_tag(self, name: str, revision: str = "HEAD", *, message: str | None = None, force: bool = False) -> Tag:
+    def create_tag(
+        self, name: str, revision: str = "HEAD", *, message: str | None = None, force: bool = False
+    ) -> results.Tag:
         """Makes a tag: lightweight, or annotated if it has a message."""
         from layerctl.ops.tag import create_tag  # noqa: PLC0415
 
@@ -333,13 +317,13 @@ class Repository:
 
         return delete_tag(self._context, name)
 
-    def branches(self) -> list[Branch]:
+    def branches(self) -> list[results.Branch]:
         """All branches, sorted by name."""
         from layerctl.ops.branch import branches  # noqa: PLC0415
 
         return branches(self._context)
 
-    def create_branch(self, name: str, revision: str = "HEAD", *, force: bool = False) -> Branch:
+    def create_branch(self, name: str, revision: str = "HEAD", *, force: bool = False) -> results.Branch:
         """Makes a branch."""
         from layerctl.ops.branch import create_branch  # noqa: PLC0415
 
@@ -351,7 +335,7 @@ class Repository:
 
         return delete_branch(self._context, name, force=force)
 
-    def reflog(self, ref: str = "HEAD") -> list[ReflogLine]:
+    def reflog(self, ref: str = "HEAD") -> list[results.ReflogLine]:
         """Where a ref has been, newest first."""
         from layerctl.ops.reflog import reflog  # noqa: PLC0415
 
@@ -359,7 +343,7 @@ class Repository:
 
     def rollback(
         self, revision: str | None = None, *, count: int = 1, discard: bool = False, stop: bool = False
-    ) -> RollbackResult:
+    ) -> results.RollbackResult:
         """Goes back to an ancestor; the write layer is parked, or dropped with ``discard``.
 
         Args:
@@ -372,7 +356,7 @@ class Repository:
 
         return rollback(self._context, revision, count=count, discard=discard, stop=stop)
 
-    def undo(self) -> UndoResult:
+    def undo(self) -> results.UndoResult:
         """Takes the last operation back."""
         from layerctl.ops.undo import undo  # noqa: PLC0415
 
@@ -409,7 +393,7 @@ class Repository:
         return list_config(self._context)
 
     @staticmethod
-    def doctor(search_path: str | None = None, directory: Path | None = None) -> list[Check]:
+    def doctor(search_path: str | None = None, directory: Path | None = None) -> list[results.Check]:
         """What this machine can and cannot do for layerctl."""
         from layerctl.ops.doctor import doctor  # noqa: PLC0415
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from layerctl.errors import PathNotFound
-from layerctl.layer.build import CopyPlacer, LinkPlacer, build_layer
+from layerctl.layer.build import CopyPlacer, LinkPlacer, Placer, build_layer
 from layerctl.layer.scan import LayerScanner
 from layerctl.layer.tidy import tidy
 from layerctl.layer.xattrs import drop_inherited_acls
@@ -137,7 +137,12 @@ def unseal(context: Context) -> None:
 
 
 def seal(
-    context: Context, parent: CommitId | None, selection: Selection, quiescence: Quiescence, staging: Path
+    context: Context,
+    parent: CommitId | None,
+    selection: Selection,
+    quiescence: Quiescence,
+    staging: Path,
+    check: Callable[[Comparison], None],
 ) -> Sealed:
     """Makes a layer of what differs from ``parent``.
 
@@ -147,6 +152,7 @@ def seal(
         selection: which changes are wanted.
         quiescence: what :func:`quieted` reached.
         staging: a private folder.
+        check: called with what the layer will hold before anything is changed for it; may refuse by raising.
     """
     still = quiescence is Quiescence.SEALED
     record = context.worktree.record
@@ -158,10 +164,13 @@ def seal(
     comparison = compare(view.objects, before, view.snapshot)
     _check_paths(view, before, comparison, selection)
     if still and selection.is_everything:
+        check(comparison)
         if record.base == parent:
             return _in_place(context, view, comparison, parent, staging)
         return _linked(context, view, comparison, parent, staging)
-    return _copied(context, view, before, comparison, selection, quiescence, staging)
+    sealed = _copied(context, view, parent, comparison, selection, quiescence, staging)
+    check(sealed.comparison)
+    return sealed
 
 
 def _check_paths(view: View, before: ObjectId | None, comparison: Comparison, selection: Selection) -> None:
@@ -204,7 +213,7 @@ def _above(context: Context, parent: CommitId | None) -> tuple[list[Path], Commi
 def _copied(
     context: Context,
     view: View,
-    before: ObjectId | None,
+    parent: CommitId | None,
     comparison: Comparison,
     selection: Selection,
     quiescence: Quiescence,
@@ -212,18 +221,20 @@ def _copied(
 ) -> Sealed:
     """Copies what differs, then takes the copy, which nobody else knows, for the write layer over the parent."""
     objects = view.objects
+    before = context.store.commits.read(parent).snapshot if parent is not None else None
     if selection.is_everything:
         wanted = make_delta(objects, view.snapshot, comparison)
     else:
         wanted = _planned(objects, before, _select(comparison, selection))
     base = context.worktree.record.base
     assert base is not None
-    with _layer_folder(staging) as (fs, fd), open_upper(context) as upper, _links(context, base, above=()) as below:
-        copier = CopyPlacer(upper, context.namespace, below)
-        try:
-            build_layer(wanted, fd, copier, context.namespace, context.progress)
-        finally:
-            copier.close()
+    with ExitStack() as stack:
+        fs, fd = stack.enter_context(_layer_folder(staging))
+        below = stack.enter_context(_links(context, base, above=()))
+        unchanged = stack.enter_context(_links(context, parent, above=()))
+        copier = CopyPlacer(stack.enter_context(open_upper(context)), context.namespace, below)
+        stack.callback(copier.close)
+        build_layer(wanted, fd, _chosen(selection, copier, unchanged), context.namespace, context.progress)
         digests = copier.digests
         scanner = LayerScanner(context.namespace, known=lambda path, status, file: digests.get(path))
         scan = scanner.scan(fd)
@@ -231,8 +242,17 @@ def _copied(
         result = compare(objects, before, snapshot)
         delta = make_delta(objects, snapshot, result)
         with _opened(staging) as scratch:
-            tidy(fd, scan, delta, below, context.namespace, scratch)
+            tidy(fd, scan, delta, unchanged, context.namespace, scratch)
     return Sealed(objects, snapshot, result, delta, quiescence, fs, False)
+
+
+def _chosen(selection: Selection, copier: Placer, unchanged: Placer) -> Placer:
+    """Takes what is wanted from the rootfs; what must be there for its hard links alone, from the parent."""
+
+    def place(path: RootPath, entry: Entry, dir_fd: int, name: bytes) -> bool:
+        return (copier if selection.takes(path) else unchanged)(path, entry, dir_fd, name)
+
+    return place
 
 
 def _planned(objects: StagedObjects, before: ObjectId | None, comparison: Comparison) -> Delta:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +21,9 @@ from layerctl.store.durable import Durability
 from layerctl.store.git import GitRepository
 from layerctl.store.layout import Layout
 from layerctl.store.record import dump_record, load_record
+
+
+_DEFERRED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Journal:
@@ -151,12 +155,22 @@ class Journal:
 
 @contextmanager
 def _undisturbed() -> Iterator[None]:
-    """Lets Ctrl-C and its like wait for the few milliseconds in which an operation is made."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
+    """Lets Ctrl-C and its like wait for the few milliseconds in which an operation is made.
+
+    By handlers and not by a signal mask: a mask holds for one thread, and the others would take the signal.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield  # Python runs signal handlers in the main thread alone
+        return
+    came: list[int] = []
+    before = {number: signal.signal(number, lambda number, _: came.append(number)) for number in _DEFERRED}
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        for number, handler in before.items():
+            signal.signal(number, handler if handler is not None else signal.SIG_DFL)
+    for number in came:
+        signal.raise_signal(number)
 
 
 def _exists(path: Path) -> bool:

@@ -293,9 +293,10 @@ class RootfsLife(RuleBasedStateMachine):
     def undo(self) -> None:
         if not self.done:
             return
-        did = self.done.pop()
+        did = self.done[-1]
         before = listing(self.root)
         self.repo.undo()
+        self.done.append(Did(self.head, None if did.rootfs is None else before))
         self.head = did.head
         _assert_same(did.rootfs or before, self.root)
         self._assert_writable()

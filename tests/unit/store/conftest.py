@@ -8,6 +8,9 @@ import pytest
 
 from layerctl.store.layout import Layout
 from layerctl.store.store import Store, create_repository
+from tests.unit.ops.conftest import box
+
+__all__ = ["box"]
 
 
 @pytest.fixture
