@@ -81,12 +81,12 @@ def is_upper_in_use(upper: Path, scratch: Path) -> bool:
     with _alone_with(upper), _context() as context:
         syscalls.fsconfig(context, Command.SET_STRING, "index", "on")
         try:
-            _set_dir(context, "lowerdir", scratch)
+            _set_lower(context, (scratch,))
             _set_dir(context, "upperdir", upper)
             _set_dir(context, "workdir", upper)
             syscalls.fsconfig(context, Command.CREATE)
         except OSError as exc:
-            return exc.errno == errno.EBUSY
+            return exc.errno != errno.EINVAL  # whatever else stopped it, it is no proof
     return False
 
 

@@ -66,7 +66,7 @@ def fspick(path: str) -> int:
 
 def fsconfig(context: int, command: Command, key: str | None = None, value: str | int | None = None) -> None:
     """Gives a parameter to a context, or makes it act."""
-    text = value.encode() if isinstance(value, str) else None
+    text = os.fsencode(value) if isinstance(value, str) else None
     number = value if isinstance(value, int) else 0
     _call(_FSCONFIG, context, int(command), key.encode() if key else None, text, number)
 

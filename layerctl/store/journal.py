@@ -22,7 +22,6 @@ from layerctl.store.git import GitRepository
 from layerctl.store.layout import Layout
 from layerctl.store.record import dump_record, load_record
 
-
 _DEFERRED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -169,8 +168,8 @@ def _undisturbed() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler if handler is not None else signal.SIG_DFL)
-    for number in came:
-        signal.raise_signal(number)
+    for late in came:
+        signal.raise_signal(late)
 
 
 def _exists(path: Path) -> bool:

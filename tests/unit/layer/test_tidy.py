@@ -23,6 +23,7 @@ def overlay(tmp_path: Path) -> Iterator[Overlay]:
     (tmp_path / "lower").mkdir()
     yield Overlay(tmp_path)
     unmount_below(tmp_path)
+    subprocess.run(["rm", "-rf", *tmp_path.iterdir()], check=True)  # pytest cannot delete what is very deep
 
 
 def _make(top: Path, *paths: str) -> None:

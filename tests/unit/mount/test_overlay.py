@@ -197,6 +197,29 @@ def test_an_upperdir_is_in_use_by_a_detached_mount(spec: _Make, top: Path) -> No
     assert not is_upper_in_use(top / "a-upper", top)
 
 
+@pytest.mark.parametrize("name", _ODD)
+def test_an_upperdir_in_an_odd_place_is_asked_about_right(top: Path, name: bytes) -> None:
+    """Trap 33: a colon made the question fail, and that was taken for a no."""
+    place = Path(os.fsdecode(os.fsencode(top) + b"/" + name))
+    for part in ("lower", "upper", "work"):
+        (place / part).mkdir(parents=True)
+    assert not is_upper_in_use(place / "upper", place)
+    fd = mount_detached(OverlaySpec((place / "lower",), place / "upper", place / "work"))
+    assert is_upper_in_use(place / "upper", place)
+    os.close(fd)
+    assert not is_upper_in_use(place / "upper", place)
+
+
+def test_a_question_that_cannot_be_asked_is_no_proof(top: Path, spec: _Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    spec("a")
+
+    def refuse(*args: object) -> None:
+        raise OSError(errno.ENOMEM, "no memory")
+
+    monkeypatch.setattr(overlay_module, "_set_dir", refuse)
+    assert is_upper_in_use(top / "a-upper", top)
+
+
 def test_asking_changes_nothing(spec: _Make, root: Path, top: Path) -> None:
     one = spec("a")
     before = [(path, path.stat().st_mtime_ns, os.listxattr(path)) for path in sorted(top.rglob("*"))]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,3 +87,4 @@ def box(tmp_path: Path) -> Iterator[Box]:
     os.umask(0o022)
     yield Box(tmp_path)
     unmount_below(tmp_path)
+    subprocess.run(["rm", "-rf", *tmp_path.iterdir()], check=True)  # pytest cannot delete what is very deep
