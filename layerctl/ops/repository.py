@@ -5,26 +5,26 @@ Each method's work is in the module of its name, loaded when first needed: a com
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from layerctl.model import results
-from layerctl.model.commit import Author, ImageCommit
-from layerctl.model.config import ImageConfig
-from layerctl.model.ids import CommitId
-from layerctl.model.operation import Operation
+from layerctl.model.commit import Author
 from layerctl.model.progress import Progress, silent
 from layerctl.model.scan import RootPath
 from layerctl.ops.context import Context
+from layerctl.ops.facade.history import History
+from layerctl.ops.facade.names import Names
+from layerctl.ops.facade.upkeep import Upkeep
 
 if TYPE_CHECKING:
     from layerctl.ops.run import RunRequest
     from layerctl.runtime import RunResult
 
 
-class Repository:
+class Repository(History, Names, Upkeep):
     """A layerctl repository, seen from one of its worktrees.
 
     Every method may raise any :class:`layerctl.errors.LayerctlError`; what it says is meant for people. Instances are
@@ -245,102 +245,6 @@ class Repository:
         )
         return commit(self._context, request)
 
-    def log(
-        self,
-        revisions: Sequence[str] = (),
-        *,
-        limit: int | None = None,
-        everything: bool = False,
-        paths: Sequence[RootPath] = (),
-    ) -> Iterator[results.LogEntry]:
-        """Commits, newest first, and no parent before all of its children.
-
-        Args:
-            revisions: revisions and ranges (``a..b``, ``^a``); HEAD by default.
-            limit: at most so many.
-            everything: start from all branches and tags and from HEAD.
-            paths: only commits that change something at or below these.
-        """
-        from layerctl.ops.log import log  # noqa: PLC0415
-
-        return log(self._context, revisions, limit=limit, everything=everything, paths=paths)
-
-    def resolve(self, revision: str) -> CommitId:
-        """The commit that a revision names."""
-        return self._context.revisions.resolve(revision)
-
-    def show(self, revision: str = "HEAD") -> tuple[results.LogEntry, results.Diff]:
-        """A commit and its change against its first parent."""
-        from layerctl.ops.show import show_commit  # noqa: PLC0415
-
-        return show_commit(self._context, revision)
-
-    def show_path(self, revision: str, path: RootPath) -> results.PathView:
-        """One path of a commit."""
-        from layerctl.ops.show import show_path  # noqa: PLC0415
-
-        return show_path(self._context, revision, path)
-
-    def image_config(self, commit: ImageCommit) -> ImageConfig:
-        """The OCI image config of a commit."""
-        return self._context.store.commits.config(commit)
-
-    def diff(self, old: str | None = None, new: str | None = None, *, paths: Sequence[RootPath] = ()) -> results.Diff:
-        """Compares two commits, or (``new`` None) the rootfs with a commit (HEAD by default)."""
-        from layerctl.ops.diff import diff  # noqa: PLC0415
-
-        return diff(self._context, old, new, paths=paths)
-
-    def read_content(self, commit: CommitId | None, path: RootPath, limit: int) -> bytes | None:
-        """The first ``limit`` bytes of a regular file in a commit (None: in the rootfs); None if it is none."""
-        from layerctl.ops.diff import read_content  # noqa: PLC0415
-
-        return read_content(self._context, commit, path, limit)
-
-    def tags(self) -> list[results.Tag]:
-        """All tags, sorted by name."""
-        from layerctl.ops.tag import tags  # noqa: PLC0415
-
-        return tags(self._context)
-
-    def create_tag(
-        self, name: str, revision: str = "HEAD", *, message: str | None = None, force: bool = False
-    ) -> results.Tag:
-        """Makes a tag: lightweight, or annotated if it has a message."""
-        from layerctl.ops.tag import create_tag  # noqa: PLC0415
-
-        return create_tag(self._context, name, revision, message=message, force=force)
-
-    def delete_tag(self, name: str) -> CommitId:
-        """Deletes a tag; returns where it was."""
-        from layerctl.ops.tag import delete_tag  # noqa: PLC0415
-
-        return delete_tag(self._context, name)
-
-    def branches(self) -> list[results.Branch]:
-        """All branches, sorted by name."""
-        from layerctl.ops.branch import branches  # noqa: PLC0415
-
-        return branches(self._context)
-
-    def create_branch(self, name: str, revision: str = "HEAD", *, force: bool = False) -> results.Branch:
-        """Makes a branch."""
-        from layerctl.ops.branch import create_branch  # noqa: PLC0415
-
-        return create_branch(self._context, name, revision, force=force)
-
-    def delete_branch(self, name: str, *, force: bool = False) -> CommitId:
-        """Deletes a branch that is merged into HEAD (or, with ``force``, any); returns where it was."""
-        from layerctl.ops.branch import delete_branch  # noqa: PLC0415
-
-        return delete_branch(self._context, name, force=force)
-
-    def reflog(self, ref: str = "HEAD") -> list[results.ReflogLine]:
-        """Where a ref has been, newest first."""
-        from layerctl.ops.reflog import reflog  # noqa: PLC0415
-
-        return reflog(self._context, ref)
-
     def rollback(
         self, revision: str | None = None, *, count: int = 1, discard: bool = False, stop: bool = False
     ) -> results.RollbackResult:
@@ -362,39 +266,8 @@ class Repository:
 
         return undo(self._context)
 
-    def operations(self) -> Iterator[Operation]:
-        """The operation log, newest first."""
-        from layerctl.ops.undo import operations  # noqa: PLC0415
-
-        return operations(self._context)
-
     def run(self, request: RunRequest) -> RunResult:
         """Runs a command in a container on the rootfs, in the foreground."""
         from layerctl.ops.run import run  # noqa: PLC0415
 
         return run(self._context, request)
-
-    def get_config(self, key: str) -> str | None:
-        """One config value, or None."""
-        from layerctl.ops.config import get_config  # noqa: PLC0415
-
-        return get_config(self._context, key)
-
-    def set_config(self, key: str, value: str | None) -> None:
-        """Sets or (None) removes a config value of the repository."""
-        from layerctl.ops.config import set_config  # noqa: PLC0415
-
-        set_config(self._context, key, value)
-
-    def list_config(self) -> list[tuple[str, str]]:
-        """The repository's own config values."""
-        from layerctl.ops.config import list_config  # noqa: PLC0415
-
-        return list_config(self._context)
-
-    @staticmethod
-    def doctor(search_path: str | None = None, directory: Path | None = None) -> list[results.Check]:
-        """What this machine can and cannot do for layerctl."""
-        from layerctl.ops.doctor import doctor  # noqa: PLC0415
-
-        return doctor(search_path, directory)

@@ -1,0 +1,83 @@
+"""Verbs that look at commits, and at the rootfs beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from layerctl.model import results
+from layerctl.model.commit import ImageCommit
+from layerctl.model.config import ImageConfig
+from layerctl.model.ids import CommitId
+from layerctl.model.operation import Operation
+from layerctl.model.scan import RootPath
+from layerctl.ops.context import Context
+
+
+class History:
+    """A part of :class:`layerctl.ops.repository.Repository`."""
+
+    _context: Context
+
+    def log(
+        self,
+        revisions: Sequence[str] = (),
+        *,
+        limit: int | None = None,
+        everything: bool = False,
+        paths: Sequence[RootPath] = (),
+    ) -> Iterator[results.LogEntry]:
+        """Commits, newest first, and no parent before all of its children.
+
+        Args:
+            revisions: revisions and ranges (``a..b``, ``^a``); HEAD by default.
+            limit: at most so many.
+            everything: start from all branches and tags and from HEAD.
+            paths: only commits that change something at or below these.
+        """
+        from layerctl.ops.log import log  # noqa: PLC0415
+
+        return log(self._context, revisions, limit=limit, everything=everything, paths=paths)
+
+    def resolve(self, revision: str) -> CommitId:
+        """The commit that a revision names."""
+        return self._context.revisions.resolve(revision)
+
+    def show(self, revision: str = "HEAD") -> tuple[results.LogEntry, results.Diff]:
+        """A commit and its change against its first parent."""
+        from layerctl.ops.show import show_commit  # noqa: PLC0415
+
+        return show_commit(self._context, revision)
+
+    def show_path(self, revision: str, path: RootPath) -> results.PathView:
+        """One path of a commit."""
+        from layerctl.ops.show import show_path  # noqa: PLC0415
+
+        return show_path(self._context, revision, path)
+
+    def image_config(self, commit: ImageCommit) -> ImageConfig:
+        """The OCI image config of a commit."""
+        return self._context.store.commits.config(commit)
+
+    def diff(self, old: str | None = None, new: str | None = None, *, paths: Sequence[RootPath] = ()) -> results.Diff:
+        """Compares two commits, or (``new`` None) the rootfs with a commit (HEAD by default)."""
+        from layerctl.ops.diff import diff  # noqa: PLC0415
+
+        return diff(self._context, old, new, paths=paths)
+
+    def read_content(self, commit: CommitId | None, path: RootPath, limit: int) -> bytes | None:
+        """The first ``limit`` bytes of a regular file in a commit (None: in the rootfs); None if it is none."""
+        from layerctl.ops.diff import read_content  # noqa: PLC0415
+
+        return read_content(self._context, commit, path, limit)
+
+    def reflog(self, ref: str = "HEAD") -> list[results.ReflogLine]:
+        """Where a ref has been, newest first."""
+        from layerctl.ops.reflog import reflog  # noqa: PLC0415
+
+        return reflog(self._context, ref)
+
+    def operations(self) -> Iterator[Operation]:
+        """The operation log, newest first."""
+        from layerctl.ops.undo import operations  # noqa: PLC0415
+
+        return operations(self._context)
