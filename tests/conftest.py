@@ -18,7 +18,7 @@ import pytest
 from tests.oracle import Listing, listing
 from tests.support import rootfs
 from tests.support.cli import Layerctl, Repo
-from tests.support.mounts import kill_containers, unmount_below
+from tests.support.mounts import enter_mount_namespace, kill_containers, unmount_below
 
 _CACHE = Path(__file__).resolve().parents[1] / "build"
 _OF_THE_DEMO = _CACHE / "demo/debian-minbase.tar"
@@ -27,9 +27,17 @@ Spawn = Callable[..., subprocess.Popen[bytes]]
 
 
 def pytest_configure() -> None:
+    """What a test meets must not depend on who started the tests, nor on what other workers do."""
+    _listen_to_signals()
+    enter_mount_namespace()
+
+
+def _listen_to_signals() -> None:
     """A shell starts background jobs with Ctrl-C ignored, and what is ignored stays so in every child."""
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGTERM, signal.SIG_DFL)):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, handler)
 
 
 @pytest.fixture

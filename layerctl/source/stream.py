@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
+import select
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from io import RawIOBase
 from typing import Protocol
 
 from layerctl.layer.bytereader import CHUNK, Readable
 from layerctl.model.progress import Progress
 
 _AHEAD = 8
+_SIGNALS_SEEN_MS = 1000
 
 
 class Hasher(Protocol):
@@ -48,9 +51,24 @@ class Slice:
 
 
 def chunks_of(source: Readable) -> Iterator[bytes]:
-    """The rest of a file in pieces."""
-    while chunk := source.read(CHUNK):
+    """The rest of a file in pieces; what an unbuffered one has, as it comes.
+
+    A signal that arrives right before a blocking read is seen only after it, so no read begins before there is
+    something to read, and none waits for more than there is.
+    """
+    while True:
+        if isinstance(source, RawIOBase):
+            _wait_for_data(source)
+        if not (chunk := source.read(CHUNK)):
+            return
         yield chunk
+
+
+def _wait_for_data(source: RawIOBase) -> None:
+    poll = select.poll()
+    poll.register(source, select.POLLIN)
+    while not poll.poll(_SIGNALS_SEEN_MS):
+        pass
 
 
 def hashed(chunks: Iterator[bytes], *hashers: Hasher) -> Iterator[bytes]:

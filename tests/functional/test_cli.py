@@ -10,6 +10,7 @@ import re
 import subprocess
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -59,8 +60,13 @@ def test_wrong_words_are_usage(repo: Repo, args: list[str]) -> None:
 def test_json_is_understood_before_and_after_the_verb(repo: Repo, verb: list[str]) -> None:
     before = repo.cli.run("--json", *verb)
     after = repo.cli.run(*verb, "--json")
-    assert before.json == after.json
+    assert _steady(before.json) == _steady(after.json)
     assert before.err == b""
+
+
+def _steady(document: Any) -> Any:
+    """Without the free space of a disk on which others write."""
+    return [row for row in document if "free space" not in row.values()] if isinstance(document, list) else document
 
 
 def test_json_is_one_document(repo: Repo) -> None:

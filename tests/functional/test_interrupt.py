@@ -158,10 +158,11 @@ def test_a_dead_process_blocks_nobody(repo: Repo, spawn: Spawn) -> None:
     """Stopped while it holds whatever lock it holds, then killed."""
     rootfs.make_tree(repo.rootfs / "srv", directories=40, files=20)
     process = spawn(repo.cli.start("commit", "-m", "x", stdout=-1, stderr=-1))
-    time.sleep(0.5)
+    while not any((repo.dot / "tmp").iterdir()):
+        assert process.poll() is None
     process.send_signal(signal.SIGSTOP)
     process.kill()
-    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # not reaped yet: a zombie holds nothing either
     repo.cli("tag", "v1", timeout=20)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import re
 import signal
@@ -10,6 +11,21 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+_CLONE_NEWNS = 0x20000
+_MS_REC, _MS_PRIVATE = 0x4000, 0x40000
+
+
+def enter_mount_namespace() -> None:
+    """Gives this process mounts of its own.
+
+    A container's mount namespace holds copies of everything that was mounted around it: another test's rootfs would
+    look used, and be used. What a killed test left mounted ends with the process.
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.unshare(_CLONE_NEWNS) or libc.mount(None, b"/", None, _MS_REC | _MS_PRIVATE, None):
+        code = ctypes.get_errno()
+        raise OSError(code, f"no mount namespace of our own: {os.strerror(code)}")
 
 
 @dataclass(frozen=True, slots=True)

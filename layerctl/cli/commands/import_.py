@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import Annotated, BinaryIO
 
 import typer
 
@@ -67,7 +67,7 @@ def import_(
         tag=tag,
         changes=change or (),
         platform=platform,
-        stdin=sys.stdin.buffer if source == "-" else None,
+        stdin=_stdin() if source == "-" else None,
     )
     for warning in result.warnings:
         session.out.warn(warning)
@@ -75,6 +75,10 @@ def import_(
         session.out.document(documents.imported(result))
     elif not session.out.quiet:
         session.out.line(_summary(result))
+
+
+def _stdin() -> BinaryIO:
+    return open(sys.stdin.fileno(), "rb", buffering=0, closefd=False)
 
 
 def _summary(result: ImportResult) -> str:

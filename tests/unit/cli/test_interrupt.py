@@ -28,23 +28,24 @@ def session(verb: str) -> Session:
 
 
 def operation(description: str, later: float) -> Operation:
+    """One made so many seconds after now."""
     date = datetime.fromtimestamp(time.time(), UTC).replace(microsecond=0) + timedelta(seconds=later)
     return Operation(7, date, "a", "commit", description, ())
 
 
 @pytest.mark.parametrize(
-    ("operations", "said"),
+    ("newest", "said"),
     [
-        ([], "nothing was changed"),
-        ([operation("layerctl tag x", 0)], "nothing was changed"),
-        ([operation("layerctl commit -m 'all of it'", -3600)], "nothing was changed"),
-        ([operation("layerctl commit -m 'all of it'", 60)], "operation 7 was complete"),
+        (None, "nothing was changed"),
+        (("layerctl tag x", 0), "nothing was changed"),
+        (("layerctl commit -m 'all of it'", -3600), "nothing was changed"),
+        (("layerctl commit -m 'all of it'", 60), "operation 7 was complete"),
     ],
 )
 def test_what_became_of_it(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], operations: list[Operation], said: str
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], newest: tuple[str, float] | None, said: str
 ) -> None:
-    repository = FakeRepository({"operations": iter(operations)})
+    repository = FakeRepository({"operations": iter([operation(*newest)] if newest else [])})
     monkeypatch.setattr(Session, "repository", lambda self, progress: repository)
     after_interrupt(session("commit"))
     assert said in capsys.readouterr().err

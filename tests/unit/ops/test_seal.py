@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 import shutil
 import subprocess
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -61,11 +63,15 @@ def test_later_writes_never_reach_the_layer(box: Box, way: str) -> None:
 def test_a_writer_of_our_own_process_counts_too(box: Box, way: str) -> None:
     """It is not looked for, but the kernel knows of it."""
     box.base(_with_held)
-    with open(box.root / "held", "r+") as file:
-        file.write("mine")
-        file.flush()
+    with ExitStack() as stack:
+        file = stack.enter_context(open(box.root / "held", "r+b"))
+        if way == "shared mapping":
+            stack.enter_context(mmap.mmap(file.fileno(), 0))
+            file.close()
+        else:
+            file.write(b"mine")
+        (box.root / "change").write_text("change")
         assert box.repo.commit("x").layer.quiescence is Quiescence.LIVE
-        assert way
     assert box.repo.commit("y", allow_empty=True).layer.quiescence is Quiescence.SEALED
 
 
