@@ -9,6 +9,7 @@ from layerctl.errors import BadArchive, LimitExceeded
 from layerctl.model.imports import ImportLimits
 
 _MAX_NAME = 255
+_WHITEOUT = b".wh."  # in front of the longest name it makes one that no directory holds, and none has to
 
 
 @dataclass(slots=True)
@@ -52,7 +53,7 @@ class Budget:
         parts = tuple(part for part in name.split(b"/") if part and part != b".")
         if b".." in parts:
             raise BadArchive(f"the archive's entry {os.fsdecode(name)!r} leads out of the root")
-        if b"\0" in name or any(len(part) > _MAX_NAME for part in parts):
+        if b"\0" in name or any(len(part.removeprefix(_WHITEOUT)) > _MAX_NAME for part in parts):
             raise BadArchive(
                 f"the archive's entry {_shortened(name)} is not a path: a name has 1 to 255 bytes, none NUL"
             )

@@ -37,6 +37,17 @@ def test_everything_that_gnu_tar_can_say_comes_back(workdir: Path, busybox_rootf
     assert_same(listing(rootfs.untar(workdir / "a.tar", workdir / "expected")), tree)
 
 
+def test_the_longest_name_can_be_deleted(workdir: Path) -> None:
+    """``.wh.`` in front of it makes a name that no directory could hold."""
+    longest = b"L" * 255
+    data = pax((b"path", b"d/.wh." + longest)) + raw_header(b"cut") + END
+    assert unpack_into(workdir / "root", data, whiteouts=True).root.dirs[b"d"].whiteouts == {longest}
+    with pytest.raises(BadArchive, match="too long"):
+        unpack_into(workdir / "plain", data)
+    with pytest.raises(BadArchive, match="not a path"):
+        unpack_into(workdir / "longer", pax((b"path", b".wh.x" + longest)) + raw_header(b"cut") + END, whiteouts=True)
+
+
 def test_acls_given_as_text_alone(workdir: Path) -> None:
     source = workdir / "source"
     (source / "d").mkdir(parents=True)
