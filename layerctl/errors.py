@@ -7,7 +7,8 @@
     │   ├── NothingToCommit
     │   ├── DirtyWorktree
     │   ├── NothingToUndo
-    │   └── HookRefused
+    │   ├── HookRefused
+    │   └── CannotExport
     ├── UsageError          2  the words of the call are wrong
     ├── NotFound            3
     │   ├── RepositoryNotFound
@@ -95,6 +96,13 @@ class HookRefused(Declined):
     """A ``pre-*`` or ``commit-msg`` hook exited non-zero or timed out."""
 
     name = "hook-refused"
+
+
+class CannotExport(Declined):
+    """The rootfs holds something that the target's format has no way to say."""
+
+    name = "cannot-export"
+    default_hint = "remove or rename it in a new commit, or export only what comes before it was made"
 
 
 class UsageError(LayerctlError):

@@ -1,4 +1,7 @@
-"""Images that other tools made, checked out by layerctl, against the same image as its own tool unpacks it."""
+"""Images that other tools made, checked out by layerctl, against the same image as its own tool unpacks it.
+
+And the other way: layers as layerctl writes them, unpacked by those tools, against the rootfs that was committed.
+"""
 
 from __future__ import annotations
 
@@ -8,15 +11,17 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
+from layerctl import CommitId
 from tests.oracle import Listing, Node, assert_same, listing
-from tests.support import rootfs
-from tests.support.cli import Repo
+from tests.support import changes, rootfs
+from tests.support.cli import Layerctl, Repo
 from tests.support.engines import Docker, Podman, docker_daemon, skopeo, umoci
+from tests.support.exporting import layers_of, oci_layout
 from tests.support.mounts import unmount_below
 
 pytestmark = pytest.mark.xdist_group("interop")
@@ -215,3 +220,90 @@ def test_the_same_image_by_way_of_three_tools_is_one_tree(empty_repo: Repo, dock
     umoci("unpack", "--image", f"{workdir / 'layout'}:v2", workdir / "expected")
     expected = _comparable(listing(workdir / "expected/rootfs"))
     assert_same(expected, _check_out_comparable(empty_repo, layout))
+
+
+# --------------------------------------------------------------------------------------------- what layerctl exports
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """A history of five commits, and after each of them the image of it and the rootfs that was committed.
+
+    Sockets are in neither: an archive cannot hold them.
+    """
+
+    layouts: tuple[Path, ...]
+    base: Path
+    trees: tuple[Listing, ...]
+    sockets: frozenset[bytes]
+
+
+@pytest.fixture(scope="module")
+def exported(module_workdir: Path, busybox_rootfs: Path) -> Exported:
+    for name in ("top", "home"):
+        (module_workdir / name).mkdir()
+    repo = Repo(module_workdir / "top", Layerctl(module_workdir / "top", module_workdir / "home"))
+    source = module_workdir / "source"
+    subprocess.run(["cp", "-a", busybox_rootfs, source], check=True)
+    changes.prepare(source)
+    repo.cli("init")
+    repo.cli("import", source)
+    repo.cli("checkout")
+    trees = [listing(repo.rootfs)]
+    for change in changes.ALL:
+        change(repo.rootfs)
+        trees.append(repo.listing())
+        repo.commit(change.__name__)
+    sockets: set[bytes] = set()
+    layers = layers_of(repo.dot, CommitId(repo.head()), sockets.add)
+    layouts = [oci_layout(module_workdir / f"layout{n}", layers[: n + 1]) for n in range(len(layers))]
+    (module_workdir / "base.tar").write_bytes(layers[0][1])
+    return Exported(
+        tuple(layouts),
+        module_workdir / "base.tar",
+        tuple(_without_sockets(tree) for tree in trees),
+        frozenset(sockets),
+    )
+
+
+def _without_sockets(tree: Listing) -> Listing:
+    return tree.select(lambda path: tree.nodes[path].kind != "socket")
+
+
+def _with_values(tree: Listing) -> Listing:
+    """Go's archive/tar takes an empty PAX value for no value."""
+    nodes = tree.nodes.items()
+    return replace(
+        tree, nodes={path: replace(node, xattrs=tuple(pair for pair in node.xattrs if pair[1])) for path, node in nodes}
+    )
+
+
+@pytest.mark.parametrize("commit", range(1 + len(changes.ALL)))
+def test_an_exported_history_unpacked_by_umoci(exported: Exported, workdir: Path, commit: int) -> None:
+    umoci("unpack", "--image", f"{exported.layouts[commit]}:latest", workdir / "bundle")
+    assert_same(_with_values(exported.trees[commit]), _with_values(listing(workdir / "bundle/rootfs")))
+
+
+def test_an_exported_history_imported_again(exported: Exported, empty_repo: Repo) -> None:
+    empty_repo.cli("import", f"oci:{exported.layouts[-1]}")
+    for back, tree in enumerate(reversed(exported.trees)):
+        assert_same(tree, empty_repo.checked_out(f"HEAD~{back}", f"back{back}"))
+
+
+@pytest.mark.parametrize("locale", ["C", "C.UTF-8"])
+def test_an_exported_base_image_unpacked_by_tar(
+    exported: Exported, workdir: Path, locale: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LC_ALL", locale)
+    assert_same(exported.trees[0], rootfs.untar(exported.base, workdir / "unpacked"))
+
+
+def test_an_exported_history_loaded_by_docker(exported: Exported, docker: Docker, workdir: Path) -> None:
+    archive = skopeo(f"oci:{exported.layouts[-1]}:latest", f"docker-archive:{workdir / 'a.tar'}:exported:1")
+    docker("load", "-i", archive.split(":")[1])
+    with docker.tree("exported:1", workdir / "tree") as point:
+        assert_same(_comparable(exported.trees[-1]), _comparable(listing(point)))
+
+
+def test_every_socket_that_an_export_leaves_out_is_named(exported: Exported) -> None:
+    assert exported.sockets == {b"swap/sock", b"swap/sock-new"}
