@@ -16,7 +16,7 @@ def get_config(context: Context, key: str) -> str | None:
 
 def set_config(context: Context, key: str, value: str | None) -> None:
     """See :meth:`layerctl.ops.repository.Repository.set_config`."""
-    with context.store.lock.apply():
+    with context.store.lock.in_use(), context.store.lock.apply():
         context.store.git.config_set(key, value)
 
 

@@ -1,15 +1,15 @@
 """The Git repository below ``.layerctl/git``: objects, refs, reflogs and config, through libgit2.
 
 libgit2 syncs nothing by default. Objects are flushed in bulk by the caller (one syncfs); refs and reflogs are synced
-by libgit2 itself (``ENABLE_FSYNC_GITDIR``), which is switched on only while refs are written, because it would also
-sync every loose object on its own.
+by libgit2 itself (``ENABLE_FSYNC_GITDIR``), which is on only while the ref database is opened, because it would
+also sync every loose object on its own.
 """
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -21,7 +21,9 @@ from layerctl.errors import Conflict, Damaged, RefMoved, RefNotFound, UsageError
 from layerctl.model.commit import Author
 from layerctl.model.ids import CommitId, ObjectId
 from layerctl.model.operation import RefMove
+from layerctl.store.durable import Durability
 from layerctl.store.pack import write_pack
+from layerctl.store.reflogs import take_back_entry
 
 _CONFIG = {
     "core.logAllRefUpdates": "always",
@@ -79,15 +81,17 @@ class GitRepository:
         except pygit2.GitError as exc:
             raise Damaged(f"cannot open the Git repository {path}: {exc}") from exc
         self._odb = self._repo.odb
-        #: whether refs are synced as they are written.
+        #: whether refs are synced as they are written; to be set before the first is.
         self.sync_refs = True
+        self._refs_are_synced = False
 
     @staticmethod
     def create(path: Path, branch: str) -> None:
-        """Makes an empty bare repository whose HEAD names ``branch``."""
-        repo = pygit2.init_repository(str(path), bare=True, initial_head=branch)
+        """Makes an empty bare repository whose HEAD names ``branch``; goes on where a killed process stopped."""
+        (path / "config.lock").unlink(missing_ok=True)
+        pygit2.init_repository(str(path), bare=True, initial_head=branch)
         for key, value in _CONFIG.items():
-            repo.config[key] = value
+            GitRepository(path).config_set(key, value)
 
     @property
     def raw(self) -> pygit2.Repository:
@@ -158,8 +162,13 @@ class GitRepository:
             if other.startswith(name + "/") or name.startswith(other + "/"):
                 raise Conflict(f"cannot make {name}: there is {other} already", hint="use another name")
 
-    def move_ref(self, move: RefMove, author: Author) -> None:
+    def move_ref(self, move: RefMove, author: Author, *, again: bool = False) -> None:
         """Makes one ref move; does nothing if it was made before.
+
+        Args:
+            move: the move.
+            author: who makes it, for the reflog.
+            again: it may have been begun before, by a process that died.
 
         Raises:
             RefMoved: the ref is neither where it was nor where it goes.
@@ -169,10 +178,12 @@ class GitRepository:
             return
         if current != move.old:
             raise RefMoved(f"{move.ref} was moved by somebody else, to {current}")
+        if again:
+            take_back_entry(Path(self._repo.path), move)
         self._repo.set_ident(author.name, author.email)
         try:
-            with self._synced_refs():
-                self._set_despite_stale_lock(move)
+            self._sync_refs_from_now_on()
+            self._set_despite_stale_lock(move)
         except pygit2.AlreadyExistsError as exc:
             raise Conflict(f"cannot set {move.ref}: {exc}") from exc
         except (pygit2.GitError, ValueError, OSError) as exc:
@@ -195,18 +206,29 @@ class GitRepository:
     def _set(self, move: RefMove) -> None:
         if move.new is None:
             self._repo.references.delete(move.ref)
+            self._sync_parent(move.ref)
         elif move.old is None:
             self._repo.create_reference_direct(move.ref, pygit2.Oid(hex=move.new), False, move.message)
         else:
             self._repo.lookup_reference(move.ref).set_target(pygit2.Oid(hex=move.new), move.message)
 
-    @contextmanager
-    def _synced_refs(self) -> Iterator[None]:
-        pygit2.option(Option.ENABLE_FSYNC_GITDIR, self.sync_refs)
+    def _sync_parent(self, ref: str) -> None:
+        """libgit2 syncs what it writes, but not what it removes."""
+        folder = Path(self._repo.path, ref).parent
+        while not folder.is_dir():
+            folder = folder.parent
+        Durability(self.sync_refs).sync_dir(folder)
+
+    def _sync_refs_from_now_on(self) -> None:
+        """libgit2 asks whether refs are to be synced once, when it opens its ref database."""
+        if self._refs_are_synced or not self.sync_refs:
+            return
+        pygit2.option(Option.ENABLE_FSYNC_GITDIR, True)
         try:
-            yield
+            self._repo.set_refdb(pygit2.Refdb.open(self._repo))
         finally:
             pygit2.option(Option.ENABLE_FSYNC_GITDIR, False)
+        self._refs_are_synced = True
 
     def drop_stale_locks(self, refs: list[str]) -> None:
         """Removes ref locks that a killed process left; only while the repository's own lock is held."""
@@ -237,8 +259,19 @@ class GitRepository:
             raise UsageError(f"'{key}' is not a valid config key", hint="keys look like section.name") from exc
 
     def config_set(self, key: str, value: str | None) -> None:
-        """Sets or (None) removes a value in the repository's config."""
-        config = pygit2.Config(str(Path(self._repo.path, "config")))
+        """Sets or (None) removes a value in the repository's config.
+
+        libgit2 syncs no config, and its lock stays when it is killed: it edits a copy in the repository's ``tmp``.
+        """
+        path = Path(self._repo.path, "config")
+        with tempfile.TemporaryDirectory(prefix="config-", dir=path.parents[1] / "tmp") as folder:
+            copy = Path(folder, "config")
+            copy.write_bytes(path.read_bytes())
+            self._edit(pygit2.Config(str(copy)), key, value)
+            Durability(self.sync_refs).write(path, copy.read_bytes())
+
+    @staticmethod
+    def _edit(config: pygit2.Config, key: str, value: str | None) -> None:
         try:
             if value is None:
                 del config[key]

@@ -127,7 +127,7 @@ class Journal:
 
     def _move_ref(self, move: RefMove, author: Author, *, again: bool) -> None:
         try:
-            self._git.move_ref(move, author)
+            self._git.move_ref(move, author, again=again)
         except RefMoved:  # by plain Git, after the interruption: that is the newer decision
             if not again:
                 raise

@@ -92,6 +92,14 @@ def create_repository(layout: Layout, branch: str) -> bool:
         raise AlreadyExists(f"{layout.root} exists and is no directory")
     layout.root.mkdir(mode=0o700, parents=True, exist_ok=True)
     drop_inherited_acls(bytes(layout.root))
+    with RepositoryLock(layout.lock).apply():
+        if layout.format_file.is_file():  # somebody else was faster
+            return False
+        _fill(layout, branch)
+    return True
+
+
+def _fill(layout: Layout, branch: str) -> None:
     for folder in layout.folders():
         folder.mkdir(mode=0o700, exist_ok=True)
     GitRepository.create(layout.git, branch)
@@ -104,4 +112,3 @@ def create_repository(layout: Layout, branch: str) -> bool:
     durability.write(worktree.folder / "HEAD", Head(branch=branch).to_text().encode())
     durability.sync_filesystem(layout.root)
     durability.write(layout.format_file, FORMAT.encode() + b"\n")
-    return True

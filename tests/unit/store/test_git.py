@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import re
 import subprocess
+from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 
 import pytest
 
@@ -18,6 +22,23 @@ from layerctl.store.store import Store
 
 _ANN = Author("Ann Ü", "ann@x")
 _REF = "refs/heads/main"
+
+
+@pytest.fixture
+def synced(layout: Layout, tmp_path: Path) -> Callable[[Callable[[], object]], list[str]]:
+    """Runs something under strace(1); returns what it synced, relative to the Git repository."""
+
+    def run(action: Callable[[], object]) -> list[str]:
+        trace = tmp_path / "trace"
+        command = ["strace", "-y", "-o", trace, "-e", "trace=fsync,fdatasync", "-p", str(os.getpid())]
+        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as strace:
+            assert strace.stderr is not None
+            assert "attached" in strace.stderr.readline()
+            action()
+            strace.terminate()
+        return re.findall(rf"<{layout.git}/([^>]*)>", trace.read_text())
+
+    return run
 
 
 @pytest.fixture
@@ -146,3 +167,32 @@ def test_a_time_keeps_its_zone(minutes: int) -> None:
     signature = to_signature(_ANN, when)
     back = to_datetime(signature.time, signature.offset)
     assert (back, back.utcoffset()) == (when, when.utcoffset())
+
+
+def test_a_config_that_a_killed_process_locked_can_be_set(store: Store, layout: Layout) -> None:
+    (layout.git / "config.lock").touch()
+    store.git.config_set("import.maxbytes", "5")
+    assert store.git.config_get("import.maxbytes") == "5"
+    assert list(layout.tmp.iterdir()) == []
+
+
+@pytest.mark.parametrize("sync", [True, False])
+def test_refs_and_reflogs_are_synced_unless_that_is_off(
+    store: Store, ids: list[str], sync: bool, synced: Callable[[Callable[[], object]], list[str]]
+) -> None:
+    """libgit2 does it, so only the kernel can tell: each ref, its reflog, and their folders; deletions too."""
+    store.git.sync_refs = sync
+    made = synced(lambda: store.git.move_ref(RefMove(_REF, None, ids[0], "made"), _ANN))
+    moved = synced(lambda: store.git.move_ref(RefMove(_REF, ids[0], ids[1], "moved"), _ANN))
+    gone = synced(lambda: store.git.move_ref(RefMove(_REF, ids[1], None, "gone"), _ANN))
+    files = {f"logs/{_REF}", f"{_REF}.lock"}
+    assert files <= set(made) if sync else made == []
+    assert files <= set(moved) if sync else moved == []
+    assert "refs/heads" in gone if sync else gone == []
+
+
+def test_objects_are_not_synced_one_by_one(
+    store: Store, ids: list[str], synced: Callable[[Callable[[], object]], list[str]]
+) -> None:
+    store.git.move_ref(RefMove(_REF, None, ids[0], "made"), _ANN)
+    assert synced(lambda: store.git.write_blob(b"more")) == []

@@ -201,9 +201,9 @@ def test_signals_wait_until_the_operation_is_whole(
 ) -> None:
     move_ref = store.git.move_ref
 
-    def interrupted(*args: object) -> None:
+    def interrupted(*args: object, **options: object) -> None:
         os.kill(os.getpid(), signal.SIGINT)
-        move_ref(*args)  # type: ignore[arg-type]
+        move_ref(*args, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(store.git, "move_ref", interrupted)
     with pytest.raises(KeyboardInterrupt):
