@@ -10,7 +10,7 @@ from layerctl.model.ids import CommitId
 from layerctl.model.results import LogEntry
 from layerctl.model.scan import RootPath
 from layerctl.ops.context import Context
-from layerctl.snapshot.walk import fingerprint
+from layerctl.ops.history import touching
 
 _HEADS = "refs/heads/"
 _TAGS = "refs/tags/"
@@ -96,18 +96,8 @@ def _found(
     hidden: list[CommitId],
     paths: Sequence[RootPath],
 ) -> Iterator[ImageCommit]:
-    for commit in context.store.git.walk(starts, hidden):
-        image = context.store.commits.read(commit)
-        if not paths or any(_touches(context, image, path) for path in paths):
-            yield image
-
-
-def _touches(context: Context, image: ImageCommit, path: RootPath) -> bool:
-    """Whether a commit changes anything at or below a path; looks only at the directories that lead there."""
-    git, commits = context.store.git, context.store.commits
-    now = fingerprint(git, image.snapshot, path)
-    before = fingerprint(git, commits.read(image.parent).snapshot, path) if image.parent is not None else None
-    return now != before
+    found = touching(context, starts, hidden, paths) if paths else context.store.git.walk(starts, hidden)
+    return map(context.store.commits.read, found)
 
 
 def _limited(entries: Iterator[LogEntry], limit: int | None) -> Iterator[LogEntry]:

@@ -52,24 +52,48 @@ class Directory:
     hardlinks: ObjectId | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """What a directory's tree says, without its listing.
+
+    Attributes:
+        dirs: tree ids of subdirectories, by raw name.
+        entries: the blob of the listing.
+        hardlinks: the blob of the snapshot's hard-link groups; in the root only.
+    """
+
+    dirs: dict[bytes, ObjectId]
+    entries: ObjectId
+    hardlinks: ObjectId | None
+
+
+def load_rows(objects: ObjectStore, oid: ObjectId) -> Rows:
+    """Reads a directory's tree and not its listing.
+
+    Raises:
+        Damaged: the object is missing or malformed.
+    """
+    dirs: dict[bytes, ObjectId] = {}
+    blobs: dict[bytes, ObjectId] = {}
+    for name, child in _parse_tree(objects.read(oid)):
+        if name in (ENTRIES, HARDLINKS):
+            blobs[name] = child
+        else:
+            dirs[unescape(name) if b"%" in name else name] = child
+    if ENTRIES not in blobs:
+        raise Damaged(f"snapshot tree {oid.hex()} has no listing")
+    return Rows(dirs, blobs[ENTRIES], blobs.get(HARDLINKS))
+
+
 def load(objects: ObjectStore, oid: ObjectId) -> Directory:
     """Reads a directory.
 
     Raises:
         Damaged: an object is missing or malformed.
     """
-    directory = Directory(b"")
-    entries: ObjectId | None = None
-    for name, child in _parse_tree(objects.read(oid)):
-        if name == ENTRIES:
-            entries = child
-        elif name == HARDLINKS:
-            directory.hardlinks = child
-        else:
-            directory.dirs[unescape(name)] = child
-    if entries is None:
-        raise Damaged(f"snapshot tree {oid.hex()} has no listing")
-    _parse_entries(objects.read(entries), directory)
+    rows = load_rows(objects, oid)
+    directory = Directory(b"", dirs=rows.dirs, hardlinks=rows.hardlinks)
+    _parse_entries(objects.read(rows.entries), directory)
     return directory
 
 

@@ -43,16 +43,3 @@ def walk(objects: ObjectStore, snapshot: ObjectId) -> Iterator[tuple[RootPath, b
 def hardlink_groups(objects: ObjectStore, snapshot: ObjectId) -> Groups:
     """The snapshot's hard-link groups: each a sorted tuple of paths."""
     return read_groups(objects, load(objects, snapshot).hardlinks)
-
-
-def fingerprint(objects: ObjectStore, snapshot: ObjectId, path: RootPath) -> bytes | None:
-    """Something that differs whenever anything at or below a path differs; None if there is nothing."""
-    here = load(objects, snapshot)
-    *parents, last = path.split(b"/")
-    if not last:
-        return snapshot
-    for name in parents:
-        if name not in here.dirs:
-            return None
-        here = load(objects, here.dirs[name])
-    return here.dirs.get(last) or here.files.get(last)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 
 import pygit2
 
@@ -12,6 +13,20 @@ from layerctl.model.config import ImageConfig
 from layerctl.model.ids import CommitId, ObjectId
 from layerctl.model.layer import LayerDescriptor
 from layerctl.store.git import GitRepository, to_datetime, to_signature, tree_rows
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """Of a commit, what a walk through the history of a path looks at.
+
+    Attributes:
+        parents: empty for a base image.
+        snapshot: the Git tree of the rootfs listing.
+    """
+
+    parents: tuple[CommitId, ...]
+    snapshot: ObjectId
+
 
 _CONFIG = "config.json"
 _LAYER = "layer.json"
@@ -61,6 +76,21 @@ class CommitStore:
             self._cache[commit] = self._load(commit)
         return self._cache[commit]
 
+    def outline(self, commit: CommitId) -> Outline:
+        """Parents and snapshot: two objects instead of all that :meth:`read` looks at.
+
+        Raises:
+            Damaged: it is missing, or no image commit.
+        """
+        if commit in self._cache:
+            return Outline(self._cache[commit].parents, self._cache[commit].snapshot)
+        try:
+            found = self._git.raw[commit.hex].peel(pygit2.Commit)
+            snapshot = found.tree[_ROOTFS].id
+        except (KeyError, ValueError, pygit2.GitError) as exc:
+            raise _damaged(commit) from exc
+        return Outline(tuple(CommitId(str(parent)) for parent in found.parent_ids), ObjectId(snapshot.raw))
+
     def config(self, commit: ImageCommit) -> ImageConfig:
         """The OCI image config of a commit."""
         return ImageConfig.from_bytes(self._git.read(commit.config_id))
@@ -72,7 +102,7 @@ class CommitStore:
             layer = LayerDescriptor.from_json(json.loads(self._git.read(ObjectId(tree[_LAYER].id.raw))))
             snapshot, config = tree[_ROOTFS].id, tree[_CONFIG].id
         except (KeyError, ValueError, pygit2.GitError) as exc:
-            raise Damaged(f"commit {commit.short} is missing or no image commit") from exc
+            raise _damaged(commit) from exc
         author, committer = found.author, found.committer
         return ImageCommit(
             id=commit,
@@ -86,3 +116,7 @@ class CommitStore:
             config_id=ObjectId(config.raw),
             layer=layer,
         )
+
+
+def _damaged(commit: CommitId) -> Damaged:
+    return Damaged(f"commit {commit.short} is missing or no image commit")

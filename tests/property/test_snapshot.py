@@ -15,7 +15,8 @@ from layerctl.model.scan import Scan
 from layerctl.snapshot.apply import apply_scan
 from layerctl.snapshot.compare import compare
 from layerctl.snapshot.delta import make_delta
-from layerctl.snapshot.walk import entry_text, fingerprint, hardlink_groups, walk
+from layerctl.snapshot.places import Places
+from layerctl.snapshot.walk import entry_text, hardlink_groups, walk
 from tests.property.states import State, overlaid, parent_of, scan_of, scans, states, write_state
 from tests.unit.snapshot.memory import MemoryObjects
 
@@ -171,16 +172,15 @@ def test_the_size_of_a_layer_counts_linked_content_once(old: State, new: State) 
 
 @_EXAMPLES
 @given(states(), states())
-def test_a_fingerprint_differs_wherever_something_at_or_below_does(old: State, new: State) -> None:
+def test_two_snapshots_differ_at_a_path_if_their_comparison_has_something_there(old: State, new: State) -> None:
     objects = MemoryObjects()
     one, other = write_state(objects, old), write_state(objects, new)
-    for path in {*old.entries, *new.entries} - {b""}:
-        same = _below(old, path) == _below(new, path)
-        assert (fingerprint(objects, one, path) == fingerprint(objects, other, path)) == same
-
-
-def _below(state: State, top: bytes) -> dict[bytes, Entry]:
-    return {path: entry for path, entry in state.entries.items() if path == top or path.startswith(top + b"/")}
+    changed = [change.path for change in compare(objects, one, other).changes]
+    places = Places(objects)
+    for path in {*old.entries, *new.entries, b"n", b"n/one"}:
+        below = [found for found in changed if not path or found == path or found.startswith(path + b"/")]
+        assert places.differs(one, other, path) == bool(below), path
+        assert places.entry(other, path) == entry_text(objects, other, path)
 
 
 def test_an_empty_directory_is_a_state_too() -> None:
