@@ -5,7 +5,9 @@ from __future__ import annotations
 from base64 import b64encode
 from typing import Any
 
+from layerctl.model.blame import Blame
 from layerctl.model.change import Change
+from layerctl.model.commit import ImageCommit
 from layerctl.model.entry import Entry
 from layerctl.model.ids import CommitId
 from layerctl.model.layer import LayerDescriptor
@@ -126,6 +128,34 @@ def _entry(value: Entry) -> Document:
         "xattrs": {name.decode("utf-8", "replace"): b64encode(data).decode() for name, data in value.xattrs},
     }
     return document | (_bytes("target", value.target) if value.target is not None else {"target": None})
+
+
+def blame(value: Blame) -> Document:
+    """Who last changed what; each commit once."""
+    commits = {commit.id: commit for commit in value.commits}
+    return {
+        "commit": value.commit.hex,
+        **path(value.path),
+        "type": value.entry.kind.value,
+        "entries": [
+            {**_bytes("name", found.name), "type": found.entry.kind.value, "commit": found.commit.id.hex}
+            for found in value.entries
+        ],
+        "lines": [
+            {"line": found.number, **_bytes("text", found.content.removesuffix(b"\n")), "commit": found.commit.id.hex}
+            for found in value.lines
+        ],
+        "commits": [_brief(commit) for commit in commits.values()],
+    }
+
+
+def _brief(value: ImageCommit) -> Document:
+    return {
+        "commit": value.id.hex,
+        "author": {"name": value.author.name, "email": value.author.email},
+        "date": value.date.isoformat(),
+        "subject": value.subject,
+    }
 
 
 def worktree(value: WorktreeInfo) -> Document:

@@ -80,18 +80,28 @@ class Verb(_PlainHelp, TyperCommand):
             formatter.write(f"\n{self.epilog.strip(chr(10))}\n")
 
 
-class RevisionsAndPaths(Verb):
+class DashedPaths(Verb):
     """A verb whose arguments after ``--`` are paths."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Sets aside what follows ``--``."""
+        before, paths = split_at_dashes(args)
+        ctx.obj.paths = paths
+        return super().parse_args(ctx, before)
+
+
+class RevisionsAndPaths(DashedPaths):
+    """The same, and its help says so; ``-5`` is ``-n 5``."""
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         """Adds the paths."""
         return [*super().collect_usage_pieces(ctx), "[-- PATH...]"]
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Sets aside what follows ``--``; ``-5`` is ``-n 5``."""
+        """Spells numbers out."""
         before, paths = split_at_dashes(args)
-        ctx.obj.paths = paths
-        return super().parse_args(ctx, [word for arg in before for word in _spell_out(arg)])
+        dashed = ["--", *paths] if paths is not None else []
+        return super().parse_args(ctx, [*(word for arg in before for word in _spell_out(arg)), *dashed])
 
 
 class CommandLine(Verb):

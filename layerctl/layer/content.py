@@ -5,9 +5,11 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+from collections.abc import Iterator
 
 from blake3 import blake3
 
+from layerctl.errors import Damaged
 from layerctl.model.ids import Digest
 
 _CHUNK = 1 << 20
@@ -45,6 +47,21 @@ def _digest_stream(fd: int, hasher: blake3, done: int, chunk: int) -> tuple[Dige
         hasher.update(buffer[:count])
         done += count
     return Digest(hasher.digest()), done
+
+
+def read_verified(fd: int, size: int, digest: Digest | None) -> Iterator[bytes]:
+    """An open file's content from its beginning, checked against its listing.
+
+    Raises:
+        Damaged: at the end of it, if it is not what the listing says.
+    """
+    hasher, position = blake3(), 0
+    while chunk := os.pread(fd, _CHUNK, position):
+        hasher.update(chunk)
+        position += len(chunk)
+        yield chunk
+    if position != size or hasher.digest() != digest:
+        raise Damaged("a file in the layers is not what its commit recorded")
 
 
 def copy_content(source: int, target: int) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 from collections import OrderedDict
 from types import TracebackType
 
@@ -16,6 +18,31 @@ def split(path: RootPath) -> tuple[RootPath, bytes]:
     """A path's parent and last component."""
     parent, _, name = path.rpartition(b"/")
     return parent, name
+
+
+def open_regular(root: int, path: RootPath) -> int:
+    """Opens a regular file below a directory; never anything else, and never through a symlink.
+
+    Raises:
+        OSError: ENOENT if there is nothing, ELOOP, ENOTDIR or EISDIR if there is something else.
+    """
+    parent, name = split(path)
+    with DirHandles(root) as handles:
+        directory = handles.get(parent)
+        _check_regular(os.stat(name or b".", dir_fd=directory, follow_symlinks=False))
+        fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY, dir_fd=directory)
+    try:
+        _check_regular(os.fstat(fd))
+    except OSError:
+        os.close(fd)
+        raise
+    return fd
+
+
+def _check_regular(status: os.stat_result) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        code = errno.EISDIR if stat.S_ISDIR(status.st_mode) else errno.ELOOP
+        raise OSError(code, "not a regular file")
 
 
 class DirHandles:

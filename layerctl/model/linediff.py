@@ -18,6 +18,12 @@ Opcode = tuple[str, int, int, int, int]
 _LARGEST = 4_000_000
 
 
+def split_lines(content: bytes) -> list[bytes]:
+    """Lines with their newlines; nothing but a newline ends a line."""
+    lines = content.split(b"\n")
+    return [line + b"\n" for line in lines[:-1]] + ([lines[-1]] if lines[-1] else [])
+
+
 def hunks(old: Sequence[bytes], new: Sequence[bytes], context: int = 3) -> Iterator[list[Opcode]]:
     """Groups of differences with lines of context, as for a unified diff."""
     codes = opcodes(old, new)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -41,9 +40,7 @@ def read_content(context: Context, commit: CommitId | None, path: RootPath, limi
         if commit is None:
             return None
     with context.store.lock.in_use(), context.store.layers.open_file(commit, path, above) as fd:
-        if fd is None or not stat.S_ISREG(os.fstat(fd).st_mode):
-            return None
-        return os.pread(fd, limit, 0)
+        return os.pread(fd, limit, 0) if fd is not None else None
 
 
 def _chosen(changes: Iterable[Change], paths: Sequence[RootPath]) -> tuple[Change, ...]:

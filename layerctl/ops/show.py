@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
-
-from layerctl.errors import Damaged, PathNotFound
 from layerctl.model.entry import Kind
-from layerctl.model.ids import CommitId
 from layerctl.model.listing import parse_entry
 from layerctl.model.results import Diff, LogEntry, PathView
 from layerctl.model.scan import RootPath
+from layerctl.ops.content import content, entry_at
 from layerctl.ops.context import Context
 from layerctl.ops.log import decorations
 from layerctl.snapshot.compare import compare
-from layerctl.snapshot.walk import children, entry_text
-
-_CHUNK = 1 << 20
+from layerctl.snapshot.walk import children
 
 
 def show_commit(context: Context, revision: str) -> tuple[LogEntry, Diff]:
@@ -31,18 +25,7 @@ def show_commit(context: Context, revision: str) -> tuple[LogEntry, Diff]:
 def show_path(context: Context, revision: str, path: RootPath) -> PathView:
     """See :meth:`layerctl.ops.repository.Repository.show_path`."""
     commit = context.read(revision)
-    text = entry_text(context.store.git, commit.snapshot, path)
-    if text is None:
-        raise PathNotFound(f"/{os.fsdecode(path)} does not exist in '{revision}'")
-    entry = parse_entry(text)
+    entry = entry_at(context, commit, revision, path)
     below = [(name, parse_entry(line)) for name, line in children(context.store.git, commit.snapshot, path)]
-    content = _content(context, commit.id, path) if entry.kind is Kind.FILE else None
-    return PathView(path, entry, tuple(below) if entry.kind is Kind.DIR else (), content)
-
-
-def _content(context: Context, commit: CommitId, path: RootPath) -> Iterator[bytes]:
-    with context.store.lock.in_use(), context.store.layers.open_file(commit, path) as fd:
-        if fd is None:
-            raise Damaged(f"no layer holds /{os.fsdecode(path)}")
-        while chunk := os.read(fd, _CHUNK):
-            yield chunk
+    chunks = content(context, commit.id, path, entry) if entry.kind is Kind.FILE else None
+    return PathView(path, entry, tuple(below), chunks)

@@ -8,6 +8,7 @@ depth of a commit, written in base 4, has as many layers as the sum of its digit
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -16,7 +17,7 @@ from pathlib import Path
 
 from layerctl.errors import Damaged
 from layerctl.layer.build import LinkPlacer, build_layer
-from layerctl.layer.handles import DirHandles, split
+from layerctl.layer.handles import open_regular
 from layerctl.layer.remove import remove_tree
 from layerctl.layer.xattrs import XattrNamespace, drop_inherited_acls
 from layerctl.model.commit import ImageCommit
@@ -33,6 +34,9 @@ from layerctl.store.record import dump_record, load_record
 
 MAX_MOUNTED = 24
 _RADIX = 4
+#: In place of a descriptor: a whiteout, a directory, a symlink or the like is in the way.
+_HIDDEN = -1
+_NO_FILE = {errno.ENOTDIR, errno.ELOOP, errno.EISDIR}
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,14 +118,29 @@ class LayerStore:
 
     @contextmanager
     def open_file(self, commit: CommitId, path: RootPath, above: tuple[Path, ...] = ()) -> Iterator[int | None]:
-        """A descriptor of a regular file in a commit's rootfs; None if there is none."""
-        with self.open_stack(commit, above) as roots:
-            fd = next((fd for root in roots if (fd := _open_file(root, path)) is not None), None)
-            try:
-                yield fd
-            finally:
-                if fd is not None:
-                    os.close(fd)
+        """A descriptor of a regular file in a commit's rootfs; None if there is none.
+
+        Raises:
+            Damaged: a layer is missing.
+        """
+        fd = next((fd for folder in (*above, *self.holders(commit)) if (fd := _find(folder, path)) is not None), None)
+        try:
+            yield fd if fd != _HIDDEN else None
+        finally:
+            if fd is not None and fd != _HIDDEN:
+                os.close(fd)
+
+    def holders(self, commit: CommitId) -> Iterator[Path]:
+        """The directories that hold a commit's files, topmost first, to read in: as many as there are, none made."""
+        seen: set[Path] = set()
+        here: CommitId | None = commit
+        while here is not None:
+            image = self._commits.read(here)
+            run = self._longest(image, self._existing) or Run(self.fs(image.layer.id), image.parent)
+            if run.fs not in seen:
+                yield run.fs
+            seen.add(run.fs)
+            here = run.below
 
     def _walk(self, commit: CommitId, run_at: Callable[[ImageCommit, int], Run | None]) -> tuple[Path, ...]:
         found: list[Path] = []
@@ -221,10 +240,19 @@ def _open_root(stack: ExitStack, path: Path) -> int:
     return fd
 
 
-def _open_file(root: int, path: RootPath) -> int | None:
-    parent, name = split(path)
-    with DirHandles(root) as handles:
-        try:
-            return os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=handles.get(parent))
-        except OSError:
-            return None
+def _find(folder: Path, path: RootPath) -> int | None:
+    """A file in one layer; :data:`_HIDDEN` if the layer has something else there, None if what is below shows."""
+    try:
+        root = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except FileNotFoundError as exc:
+        raise Damaged(f"the layer {folder.parent.name} is missing") from exc
+    try:
+        return open_regular(root, path)
+    except FileNotFoundError:
+        return None
+    except OSError as exc:
+        if exc.errno in _NO_FILE:
+            return _HIDDEN
+        raise
+    finally:
+        os.close(root)

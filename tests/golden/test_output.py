@@ -10,6 +10,7 @@ import pytest
 
 from layerctl.cli import documents
 from layerctl.cli.commands.rollback import summary
+from layerctl.cli.render.blame import blame_lines
 from layerctl.cli.render.changes import list_changes, name_status, visible
 from layerctl.cli.render.listing import listing_lines
 from layerctl.cli.render.log import LogFormat, graph_lines, log_lines
@@ -19,6 +20,7 @@ from layerctl.cli.render.stat import stat_lines
 from layerctl.cli.render.status import status_lines
 from layerctl.cli.render.style import PLAIN, Style
 from layerctl.cli.render.tables import check_lines, operation_lines, worktree_lines
+from layerctl.model.blame import Blame, BlamedEntry, BlamedLine
 from layerctl.model.change import Change
 from layerctl.model.operation import Operation
 from layerctl.model.results import Branch, Check, Diff, LogEntry, ReflogLine, RollbackResult, Tag, WorktreeInfo
@@ -86,6 +88,13 @@ LISTING = [
     (b"null", changes()[1].new or file()),
     (b"huge", file(size=123_456_789, uid=1000)),
 ]
+BLAMED_ENTRIES = tuple(
+    BlamedEntry(name, entry, history()[number % 5].commit) for number, (name, entry) in enumerate(LISTING)
+)
+BLAMED_LINES = tuple(
+    BlamedLine(number + 1, text, history()[number % 5].commit)
+    for number, text in enumerate([b"one\n", b"two \033[1m\xff\n", b"\n", *[b"\tx\n"] * 7])
+)
 ROLLBACK = RollbackResult(TWO, ONE, 12, True, "main", "/srv/app/rootfs")
 
 OUTPUTS: dict[str, Iterable[str]] = {
@@ -112,6 +121,10 @@ OUTPUTS: dict[str, Iterable[str]] = {
     "branch": branch_lines(BRANCHES, "default", None, PLAIN),
     "branch-verbose": branch_lines(BRANCHES, "default", None, PLAIN, verbose=True),
     "branch-detached": branch_lines(BRANCHES, "third", ONE, PLAIN),
+    "blame-directory": blame_lines(Blame(TWO, b"etc", folder(), entries=BLAMED_ENTRIES), NOW, PLAIN),
+    "blame-directory-color": blame_lines(Blame(TWO, b"etc", folder(), entries=BLAMED_ENTRIES), NOW, COLOR),
+    "blame-lines": blame_lines(Blame(TWO, b"f", file(), lines=BLAMED_LINES), NOW, PLAIN),
+    "blame-lines-color": blame_lines(Blame(TWO, b"f", file(), lines=BLAMED_LINES), NOW, COLOR),
     "tag": tag_lines(TAGS, PLAIN),
     "tag-verbose": tag_lines(TAGS, PLAIN, verbose=True),
     "reflog": reflog_lines(REFLOG, PLAIN),
@@ -119,6 +132,7 @@ OUTPUTS: dict[str, Iterable[str]] = {
     "op-log": operation_lines(OPERATIONS, NOW, PLAIN),
     "doctor": check_lines(CHECKS, PLAIN),
     "show-directory": listing_lines(LISTING),
+    "show-directory-color": listing_lines(LISTING, COLOR),
     "rollback": summary(ROLLBACK, commit(ONE, BASE, message="Install nginx"), PLAIN),
     "json-log": json.dumps([documents.log_entry(entry) for entry in history()[:2]], indent=2).splitlines(),
     "json-status": json.dumps(documents.status(status()), indent=2).splitlines(),

@@ -1,4 +1,4 @@
-"""Histories of snapshots, written straight into a repository: commits without layers, quick to make by the hundred."""
+"""Histories written straight into a repository, without mounts and syncs: quick to make by the hundred."""
 
 from __future__ import annotations
 
@@ -21,7 +21,6 @@ from layerctl.store.store import Store, create_repository
 from tests.unit.snapshot.builders import DIR, file, tree
 
 ADA = Author("Ada", "ada@example.org")
-_LAYER = LayerDescriptor(layer_id(Delta({b"": b"x"})), Quiescence.SEALED, 0, 0, 0, 0, 0, 0, None)
 _START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -74,14 +73,23 @@ class History:
             here.files[name] = content if isinstance(content, Entry) else file(content)
         return apply_scan(self.store.git, base, scan)
 
-    def commit(self, snapshot: ObjectId, *parents: CommitId, message: str = "") -> CommitId:
-        """A commit, one second younger than the one before it."""
+    def commit(
+        self, snapshot: ObjectId, *parents: CommitId, message: str = "", layer: Mapping[str, bytes] | None = None
+    ) -> CommitId:
+        """A commit, one second younger than the one before it; its layer holds these files alone."""
         self._count += 1
         when = _START + timedelta(seconds=self._count)
-        draft = CommitDraft(
-            parents, ADA, when, ADA, when, message or f"c{self._count}", snapshot, ImageConfig({}), _LAYER
+        number = layer_id(Delta({b"": b"%d" % self._count}))
+        for path, content in (layer or {}).items():
+            target = self.store.layers.fs(number) / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(content)
+        depth = 1 + self.store.commits.read(parents[0]).layer.depth if parents else 0
+        descriptor = LayerDescriptor(number, Quiescence.SEALED, 0, 0, 0, 0, 0, depth, None)
+        text = message or f"c{self._count}"
+        return self.store.commits.write(
+            CommitDraft(parents, ADA, when, ADA, when, text, snapshot, ImageConfig({}), descriptor)
         )
-        return self.store.commits.write(draft)
 
     def branch(self, commit: CommitId, name: str = "main") -> None:
         self.store.git.raw.references.create(f"refs/heads/{name}", commit.hex, force=True)

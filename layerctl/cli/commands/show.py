@@ -100,8 +100,8 @@ def _show_path(session: Session, repository: Repository, revision: str, path: st
     elif view.content is not None:
         session.out.raw(view.content)
     elif view.entry.kind is Kind.DIR:
-        session.out.page(listing_lines(view.children))
+        session.out.page(listing_lines(view.children, session.out.style))
     elif view.entry.target is not None:
         session.out.raw([view.entry.target])
     else:
-        session.out.lines(listing_lines([(os.path.basename(view.path), view.entry)]))
+        session.out.lines(listing_lines([(os.path.basename(view.path), view.entry)], session.out.style))

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from layerctl.cli.render.linediff import Opcode, hunks
 from layerctl.cli.render.names import quote
 from layerctl.cli.render.quantities import size_text
 from layerctl.cli.render.style import Style
 from layerctl.model.change import Change, ChangeKind
 from layerctl.model.entry import Entry, Kind
+from layerctl.model.linediff import Opcode, hunks, split_lines
 from layerctl.model.scan import RootPath
 
 #: Bytes; a longer file is not compared line by line.
@@ -114,19 +114,13 @@ def _content(change: Change, read_old: Read, read_new: Read, style: Style) -> It
         yield from (
             style(f"{mark} {name}{_end(name)}", "bold") for mark, name in zip(("---", "+++"), names, strict=True)
         )
-        yield from unified(_split(old), _split(new), style)
+        yield from unified(split_lines(old), split_lines(new), style)
 
 
 def _text(entry: Entry | None, path: RootPath, read: Read) -> bytes:
     if entry is None:
         return b""
     return entry.target if entry.target is not None else read(path)
-
-
-def _split(content: bytes) -> list[bytes]:
-    """Lines with their newlines; nothing but a newline ends a line."""
-    lines = content.split(b"\n")
-    return [line + b"\n" for line in lines[:-1]] + ([lines[-1]] if lines[-1] else [])
 
 
 def unified(old: list[bytes], new: list[bytes], style: Style) -> Iterator[str]:

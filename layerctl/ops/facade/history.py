@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from layerctl.model import results
+from layerctl.model.blame import Blame
 from layerctl.model.commit import ImageCommit
 from layerctl.model.config import ImageConfig
 from layerctl.model.ids import CommitId
@@ -53,6 +54,17 @@ class History:
         from layerctl.ops.show import show_path  # noqa: PLC0415
 
         return show_path(self._context, revision, path)
+
+    def blame(self, path: RootPath, revision: str = "HEAD") -> Blame:
+        """Which commit last changed each entry of a directory, or each line of a text file.
+
+        Raises:
+            PathNotFound: the commit does not have it.
+            Declined: a file that is binary, or too large.
+        """
+        from layerctl.ops.blame import blame  # noqa: PLC0415
+
+        return blame(self._context, path, revision)
 
     def image_config(self, commit: ImageCommit) -> ImageConfig:
         """The OCI image config of a commit."""

@@ -10,9 +10,9 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from layerctl.cli.render.linediff import hunks, opcodes
 from layerctl.cli.render.patch import unified
 from layerctl.cli.render.style import PLAIN
+from layerctl.model.linediff import hunks, opcodes
 
 LINES = st.lists(st.sampled_from([b"a\n", b"b\n", b"c\n", b"d\n", b"\n", b"e\n"]), max_size=40)
 HEADER = re.compile(r"@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
