@@ -22,6 +22,7 @@ from layerctl.model.results import (
     LogEntry,
     PathView,
     ReflogLine,
+    RestoreResult,
     RollbackResult,
     Status,
     Tag,
@@ -184,6 +185,11 @@ def checkout(value: CheckoutResult) -> Document:
 def rollback(value: RollbackResult) -> Document:
     """A step back."""
     return {"from": value.old.hex, "to": value.new.hex, "operation": value.operation, "parked": value.parked}
+
+
+def restore(value: RestoreResult) -> Document:
+    """Paths that were put back."""
+    return {"source": value.source.hex, "changes": [change(item) for item in value.changes]}
 
 
 def undo(value: UndoResult) -> Document:

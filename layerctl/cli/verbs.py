@@ -45,6 +45,7 @@ SECTIONS: tuple[tuple[str, tuple[VerbInfo, ...]], ...] = (
         "Go back",
         (
             VerbInfo("rollback", "Go back to an earlier commit, in place"),
+            VerbInfo("restore", "Put single files and directories back"),
             VerbInfo("undo", "Take the last operation back"),
         ),
     ),

@@ -104,12 +104,12 @@ class LinkPlacer:
 
     Args:
         roots: open layer directories, topmost first; the first that has a path provides it.
-        namespace: spelling of escaped attributes.
+        namespace: spelling of escaped attributes; None if copies are made through a mount.
         below: more of them, which the layer being made will lie on. What they have is copied: an inode that is in two
             layers of one stack would show as a hard link between them.
     """
 
-    def __init__(self, roots: Sequence[int], namespace: XattrNamespace, *, below: Sequence[int] = ()) -> None:
+    def __init__(self, roots: Sequence[int], namespace: XattrNamespace | None, *, below: Sequence[int] = ()) -> None:
         self._stack = ExitStack()
         self._handles = [self._stack.enter_context(DirHandles(root)) for root in (*roots, *below)]
         self._linkable = len(roots)
@@ -193,7 +193,7 @@ class CopyPlacer:
 
 
 def copy_entry(
-    source_fd: int, source_name: bytes, entry: Entry, dir_fd: int, name: bytes, namespace: XattrNamespace
+    source_fd: int, source_name: bytes, entry: Entry, dir_fd: int, name: bytes, namespace: XattrNamespace | None
 ) -> Digest | None:
     """Copies one entry that is no directory; returns the digest of a regular file's copy.
 

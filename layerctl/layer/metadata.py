@@ -71,17 +71,24 @@ def make_bare_node(dir_fd: int, name: bytes, entry: Entry) -> None:
         drop_inherited_acls(path_in(dir_fd, name))
 
 
-def apply_metadata(dir_fd: int, name: bytes, entry: Entry, namespace: XattrNamespace) -> None:
+def apply_metadata(dir_fd: int, name: bytes, entry: Entry, namespace: XattrNamespace | None) -> None:
     """Gives an entry that was just made its owner, mode, attributes and times.
 
     In the only order that works: chown drops setuid bits and capabilities, chmod rewrites an ACL's mask, and
     everything may touch the times. A directory's times must be set again after its last child was made.
+
+    Args:
+        dir_fd: its parent directory.
+        name: its name there.
+        entry: what it shall be.
+        namespace: how attributes are spelled in a layer; None through a mount, where they have their own names.
     """
     os.chown(name, entry.uid, entry.gid, dir_fd=dir_fd, follow_symlinks=False)
     if entry.kind is not Kind.SYMLINK:
         os.chmod(name, entry.mode, dir_fd=dir_fd)
     for key, value in entry.xattrs:
-        os.setxattr(path_in(dir_fd, name), namespace.to_disk(key), value, follow_symlinks=False)
+        disk_key = namespace.to_disk(key) if namespace is not None else key
+        os.setxattr(path_in(dir_fd, name), disk_key, value, follow_symlinks=False)
     set_mtime(dir_fd, name, entry.mtime_ns)
 
 

@@ -241,6 +241,19 @@ class RollbackResult:
 
 
 @dataclass(frozen=True, slots=True)
+class RestoreResult:
+    """What ``restore`` did.
+
+    Attributes:
+        source: the commit that paths were taken from.
+        changes: how the rootfs changed, sorted by path.
+    """
+
+    source: CommitId
+    changes: tuple[Change, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class UndoResult:
     """What ``undo`` did.
 

@@ -260,6 +260,17 @@ class Repository(History, Names, Upkeep):
 
         return rollback(self._context, revision, count=count, discard=discard, stop=stop)
 
+    def restore(self, paths: Sequence[RootPath], source: str | None = None) -> results.RestoreResult:
+        """Makes paths of the rootfs what they are in a commit (HEAD by default), while it is in use.
+
+        Args:
+            paths: files or directories; what the commit does not have is deleted, the empty path is everything.
+            source: a revision.
+        """
+        from layerctl.ops.restore import restore  # noqa: PLC0415
+
+        return restore(self._context, paths, source)
+
     def undo(self) -> results.UndoResult:
         """Takes the last operation back."""
         from layerctl.ops.undo import undo  # noqa: PLC0415

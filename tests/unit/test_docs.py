@@ -464,6 +464,8 @@ def test_every_document_is_as_described(layerctl: Layerctl, busybox_rootfs: Path
     run("worktree list", "worktree", "list")
     run("worktree remove NAME", "worktree", "remove", "second")
     run("rollback", "rollback")
+    (rootfs / "etc/motd").write_text("broken")
+    run("restore PATH", "restore", "etc/motd")
     run("undo", "undo")
     run("op log", "op", "log")
     run("config KEY VALUE", "config", "hooks.timeout", "5")
