@@ -9,6 +9,7 @@ from layerctl.model.blame import Blame
 from layerctl.model.change import Change
 from layerctl.model.commit import ImageCommit
 from layerctl.model.entry import Entry
+from layerctl.model.hook import HookInfo, HookRun
 from layerctl.model.ids import CommitId
 from layerctl.model.layer import LayerDescriptor
 from layerctl.model.operation import Operation
@@ -266,3 +267,19 @@ def check(value: Check) -> Document:
         "detail": value.detail,
         "hint": value.hint,
     }
+
+
+def hook(value: HookInfo) -> Document:
+    """One hook or sample."""
+    return {
+        "name": value.name,
+        "event": value.event,
+        "state": value.state.value,
+        "path": value.path,
+        "summary": value.summary,
+    }
+
+
+def hook_run(value: HookRun) -> Document:
+    """How a hook ended that was tried."""
+    return {"name": value.name, "status": value.status, "problem": value.problem}

@@ -71,6 +71,7 @@ class Session:
             search_path=self.settings.search_path,
             command=self.command,
             say=self.out.hook,
+            holders=self.settings.holders,
         )
 
     def start(self) -> Path:

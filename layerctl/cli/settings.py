@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -19,10 +20,11 @@ class Settings:
         worktree: LAYERCTL_WORKTREE.
         author_name: LAYERCTL_AUTHOR_NAME.
         author_email: LAYERCTL_AUTHOR_EMAIL.
+        holders: LAYERCTL_HOLDERS: process ids of the commands in whose hook this one runs.
         no_color: NO_COLOR is set, or the terminal is a dumb one.
         pager: shell command that shows long output; empty for none.
         editor: shell command that edits commit messages; None if only git's configuration knows.
-        search_path: PATH.
+        search_path: PATH, and where this program is.
         debug: LAYERCTL_DEBUG=1: show tracebacks.
         completing: the shell that asks for completions, if one does.
         environment: all of it, for pager and editor.
@@ -32,6 +34,7 @@ class Settings:
     worktree: str | None
     author_name: str | None
     author_email: str | None
+    holders: tuple[int, ...]
     no_color: bool
     pager: str
     editor: str | None
@@ -49,10 +52,11 @@ class Settings:
             worktree=env.get("LAYERCTL_WORKTREE") or None,
             author_name=env.get("LAYERCTL_AUTHOR_NAME") or None,
             author_email=env.get("LAYERCTL_AUTHOR_EMAIL") or None,
+            holders=tuple(int(word) for word in env.get("LAYERCTL_HOLDERS", "").split() if word.isdecimal()),
             no_color=bool(env.get("NO_COLOR")) or env.get("TERM") == "dumb",
             pager=_pager(env),
             editor=_first(env, "LAYERCTL_EDITOR", "GIT_EDITOR"),
-            search_path=env.get("PATH"),
+            search_path=_search_path(env.get("PATH"), sys.argv[0]),
             debug=env.get("LAYERCTL_DEBUG", "") not in ("", "0"),
             completing=env.get("_LAYERCTL_COMPLETE") or None,
             environment=env,
@@ -70,6 +74,14 @@ class Settings:
 
 def _first(env: Mapping[str, str], *names: str) -> str | None:
     return next((env[name] for name in names if env.get(name)), None)
+
+
+def _search_path(path: str | None, program: str) -> str | None:
+    """PATH, and at its end where this program is: a hook can call it, however it was called itself."""
+    folder, name = os.path.split(program)
+    if name != "layerctl" or not folder or path is None or os.path.abspath(folder) in path.split(":"):
+        return path
+    return f"{path}:{os.path.abspath(folder)}"
 
 
 def _pager(env: Mapping[str, str]) -> str:

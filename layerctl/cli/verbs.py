@@ -71,6 +71,7 @@ SECTIONS: tuple[tuple[str, tuple[VerbInfo, ...]], ...] = (
         "Upkeep",
         (
             VerbInfo("config", "Read and set options"),
+            VerbInfo("hook", "List, try, enable or disable hooks"),
             VerbInfo("doctor", "What this machine can and cannot do", reads_only=True),
             VerbInfo("completion", "Completion script for a shell", reads_only=True),
         ),

@@ -20,6 +20,7 @@ from layerctl.ops.container import freezer
 from layerctl.ops.context import Context
 from layerctl.ops.heads import advance, keep
 from layerctl.ops.hooking import hooks_of, offer_changes, offer_message
+from layerctl.ops.quiesce import rested
 from layerctl.ops.rootfs import ensure_mounted, prepare_write_layer, record_move, set_aside
 from layerctl.ops.seal import Sealed, Selection, quieted, seal, unseal
 from layerctl.snapshot.compare import Comparison
@@ -85,7 +86,11 @@ def _commit(context: Context, request: CommitRequest, head: ImageCommit, message
     if request.amend and not selection.is_everything:
         raise UsageError("--amend takes all changes", hint="leave out --exclude and PATHs")
     parent = head.parent if request.amend else head.id
-    with context.store.staging("commit") as staging, quieted(context, freezer(context, request.pause)) as quiet:
+    with (
+        context.store.staging("commit") as staging,
+        rested(context, request.verify),
+        quieted(context, freezer(context, request.pause)) as quiet,
+    ):
         config = _config(context, request, head)
         sealed = seal(context, parent, selection, quiet, staging, partial(_check_not_empty, context, request, config))
         draft = _draft(context, request, head, message, sealed, config or context.store.commits.config(head))

@@ -57,10 +57,11 @@ class Context:
         search_path: str | None,
         command: str,
         say: Callable[[str, str], None] = lambda name, text: None,
+        holders: Sequence[int] = (),
     ) -> Context:
         """See :meth:`layerctl.ops.repository.Repository.open`."""
         layout = find_repository(start)
-        store = Store(layout)
+        store = Store(layout, holders)
         store.recover()
         if worktree is not None:
             check_name(worktree)
@@ -101,7 +102,10 @@ class Context:
     def changing_worktree(self) -> Iterator[None]:
         """Held by verbs that change the worktree; keeps others and gc away."""
         self.store.check_namespace()
-        with self.store.lock.in_use(), worktree_lock(self.worktree.lock, self.worktree.name):
+        with (
+            self.store.lock.in_use(),
+            worktree_lock(self.worktree.lock, self.worktree.name, holders=self.store.holders),
+        ):
             yield
 
     @contextmanager
@@ -114,18 +118,21 @@ class Context:
     def perform(
         self, number: int, verb: str, moves: Sequence[Move], *, description: str = "", undoes: int | None = None
     ) -> None:
-        """Makes an operation happen; only inside :meth:`applying`."""
-        self.store.journal.perform(
-            Operation(
-                number=number,
-                time=datetime.now().astimezone(),
-                author=f"{self.author.name} <{self.author.email}>",
-                verb=verb,
-                description=description or self.command or verb,
-                moves=tuple(moves),
-                undoes=undoes,
-            )
+        """Makes an operation happen, if the hook that is asked does not refuse; only inside :meth:`applying`."""
+        from layerctl.ops.hooking import transaction  # noqa: PLC0415 - which needs this module
+
+        operation = Operation(
+            number=number,
+            time=datetime.now().astimezone(),
+            author=f"{self.author.name} <{self.author.email}>",
+            verb=verb,
+            description=description or self.command or verb,
+            moves=tuple(moves),
+            undoes=undoes,
         )
+        self.store.journal.check(operation)
+        with transaction(self, operation):
+            self.store.journal.perform(operation)
 
 
 def _configured_author(store: Store) -> Author:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import shutil
-from importlib import resources
 from pathlib import Path
 
+from layerctl.hooks import SAMPLE
 from layerctl.model.commit import Author
 from layerctl.model.progress import silent
 from layerctl.ops.context import Context
+from layerctl.ops.samples import shipped_samples
 from layerctl.store.git import GitRepository
 from layerctl.store.layout import REPOSITORY_DIR, Layout, check_format
 from layerctl.store.store import create_repository
@@ -26,16 +28,7 @@ def init(directory: Path, *, branch: str = "main", author: Author | None = None)
 
 
 def _copy_samples(target: Path) -> None:
-    """Copies the sample hooks, each as ``NAME.sample``: it does nothing until it loses that ending."""
-    source = _samples()
-    if source is None:
-        return
-    for sample in sorted(source.iterdir()):
-        if sample.is_file() and not sample.name.endswith((".md", ".py")):
-            shutil.copy(sample, target / f"{sample.name.removesuffix('.sample')}.sample")
-
-
-def _samples() -> Path | None:
-    package = Path(str(resources.files("layerctl")))
-    candidates = (package / "_hooks", package.parent / "hooks")
-    return next((folder for folder in candidates if folder.is_dir()), None)
+    """Copies the sample hooks, each as ``NAME.sample``: it does nothing until it is turned on."""
+    for name, sample in shipped_samples().items():
+        copy = shutil.copy(sample, target / f"{name}{SAMPLE}")
+        os.chmod(copy, 0o755)

@@ -61,6 +61,7 @@ class Repository(History, Names, Upkeep):
         search_path: str | None = None,
         command: str = "",
         say: Callable[[str, str], None] = lambda name, text: None,
+        holders: Sequence[int] = (),
     ) -> Repository:
         """Opens the repository of a directory, and finishes whatever a crash interrupted.
 
@@ -72,6 +73,7 @@ class Repository(History, Names, Upkeep):
             search_path: ``PATH`` for OCI runtimes and hooks; the system's default if None.
             command: what the user typed, for the operation log.
             say: is given the output of hooks: a hook's name and the text.
+            holders: inside of a hook: process ids of the commands that wait for it, from ``LAYERCTL_HOLDERS``.
 
         Raises:
             layerctl.errors.RepositoryNotFound: there is none.
@@ -86,6 +88,7 @@ class Repository(History, Names, Upkeep):
             search_path=search_path,
             command=command,
             say=say,
+            holders=holders,
         )
         clean_up(context)
         return cls(context)

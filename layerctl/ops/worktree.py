@@ -22,6 +22,7 @@ from layerctl.ops.checkout import Target, branch_moves, check_mountpoint, find_t
 from layerctl.ops.container import refuse_running, running
 from layerctl.ops.context import Context
 from layerctl.ops.heads import follow
+from layerctl.ops.hooking import hooks_of
 from layerctl.ops.rootfs import ensure_mounted, mount_of, prepare_write_layer
 from layerctl.ops.status import uncommitted
 from layerctl.store.revisions import head_ref
@@ -39,9 +40,12 @@ def add_worktree(context: Context, name: str, revision: str | None, *, at: Path 
             raise AlreadyExists(f"a worktree '{name}' exists already", hint="'layerctl worktree list' shows it")
         target = _target(context, name, revision, detach=detach)
         place = check_mountpoint(new, at or context.layout.root.parent / f"rootfs-{name}")
+        hooks = hooks_of(new, rootfs=place)
+        hooks.run("pre-checkout", new=target.commit.hex)
         WorktreeMount(place).prepare()
         _create(new, target, WorktreeRecord(target.commit, str(place)))
         ensure_mounted(new)
+    hooks.run("post-checkout", new=target.commit.hex)
     return result_of(new, target)
 
 

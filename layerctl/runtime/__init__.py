@@ -7,9 +7,10 @@ Life cycle: :class:`ContainerSpec` → :meth:`Bundle.create` → :func:`missing_
 from layerctl.runtime.bundle import Bundle, remove_bundle
 from layerctl.runtime.cgroups import CgroupLayout, cgroup_layout
 from layerctl.runtime.container import Bind, ContainerSpec, Limits, Process, environment
-from layerctl.runtime.driver import Runtime, find_runtime
+from layerctl.runtime.driver import ExecCall, Runtime, find_runtime
 from layerctl.runtime.foreground import Stdio
 from layerctl.runtime.ids import ContainerId
+from layerctl.runtime.inside import mode_inside
 from layerctl.runtime.network import Network
 from layerctl.runtime.result import RunResult
 from layerctl.runtime.spec import build_spec
@@ -25,6 +26,7 @@ __all__ = [
     "ContainerId",
     "ContainerSpec",
     "ContainerState",
+    "ExecCall",
     "Limits",
     "Network",
     "Process",
@@ -39,6 +41,7 @@ __all__ = [
     "environment",
     "find_runtime",
     "missing_targets",
+    "mode_inside",
     "removable_targets",
     "remove_bundle",
     "resolve_user",

@@ -6,9 +6,10 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from signal import SIGKILL
 
 from layerctl.errors import AlreadyExists, NoRuntime, UsageError
 from layerctl.runtime.bundle import Bundle, write_json
@@ -40,6 +41,31 @@ def find_runtime(names: Sequence[str] = ("runc", "crun"), *, search_path: str) -
         if found is not None:
             return Path(found).absolute()
     raise NoRuntime(f"no OCI runtime found: no {' or '.join(names)} in PATH")
+
+
+@dataclass(frozen=True, slots=True)
+class ExecCall:
+    """One more command in a running container, to be started by the caller.
+
+    Attributes:
+        argv: the runtime's call.
+        environment: the runtime's own.
+        scratch: where the runtime writes what it has to say.
+    """
+
+    argv: tuple[str, ...]
+    environment: dict[str, str]
+    scratch: Path
+
+    def signal(self, number: int) -> None:
+        """Kills the command along with the runtime's call; any other signal the runtime passes on itself."""
+        if number == SIGKILL:
+            with suppress(FileNotFoundError, ValueError, ProcessLookupError):
+                os.kill(int((self.scratch / "pid").read_text()), number)
+
+    def failure(self, status: int) -> str | None:
+        """Why the command never started; None if it did."""
+        return _result(status, self.scratch).failure
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +102,15 @@ class Runtime(Control):
             return self._foreground(
                 "exec", [f"--process={document}", str(container)], scratch, tty=process.tty, stdio=stdio
             )
+
+    @contextmanager
+    def exec_call(self, container: ContainerId, process: Process) -> Iterator[ExecCall]:
+        """The same for a caller that starts it itself, with pipes and a time limit of its own."""
+        with self._scratch() as scratch:
+            document = scratch / "process.json"
+            write_json(document, build_process(process))
+            argv = self._launch("exec", scratch, f"--process={document}", str(container))
+            yield ExecCall(argv, RUNTIME_ENV, scratch)
 
     def start(self, bundle: Bundle) -> RunResult:
         """Starts a container in the background: no stdin, output in the bundle's files.

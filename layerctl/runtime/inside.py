@@ -90,13 +90,19 @@ def read_inside(root: int, path: bytes, limit: int) -> bytes | None:
 
 def is_regular(root: int, path: bytes) -> bool:
     """Whether a path names a regular file, after following symlinks inside the rootfs."""
+    mode = mode_inside(root, path)
+    return mode is not None and stat.S_ISREG(mode)
+
+
+def mode_inside(root: int, path: bytes) -> int | None:
+    """Type and permissions of what a path leads to, symlinks followed inside the rootfs; None if it leads nowhere."""
     try:
         fd = open_inside(root, path, os.O_PATH)
     except OSError as exc:
         if exc.errno in LEADS_NOWHERE:
-            return False
+            return None
         raise
     try:
-        return stat.S_ISREG(os.fstat(fd).st_mode)
+        return os.fstat(fd).st_mode
     finally:
         os.close(fd)

@@ -60,10 +60,20 @@ class Journal:
             RefMoved: a ref is not where the operation expects it; nothing was changed.
             Conflict: a new ref's name cannot be beside another's; nothing was changed.
         """
-        self._check(operation)
+        self.check(operation)
         with _undisturbed():
             self._durability.write(self._pending, dump_record(operation.to_json()))
             self._apply(operation)
+
+    def check(self, operation: Operation) -> None:
+        """Whether an operation could happen now; changes nothing. Raises as :meth:`perform`."""
+        for move in operation.moves:
+            if not isinstance(move, RefMove):
+                continue
+            if self._git.ref(move.ref) != move.old:
+                raise RefMoved(f"{move.ref} was moved meanwhile by somebody else")
+            if move.old is None and not move.ref.startswith("refs/layerctl/"):
+                self._git.check_new_ref(move.ref)
 
     def next_number(self) -> int:
         """The number of the operation to come."""
@@ -95,15 +105,6 @@ class Journal:
 
     def _path(self, number: int) -> Path:
         return self._log / f"{number:010d}.json"
-
-    def _check(self, operation: Operation) -> None:
-        for move in operation.moves:
-            if not isinstance(move, RefMove):
-                continue
-            if self._git.ref(move.ref) != move.old:
-                raise RefMoved(f"{move.ref} was moved meanwhile by somebody else")
-            if move.old is None and not move.ref.startswith("refs/layerctl/"):
-                self._git.check_new_ref(move.ref)
 
     def _apply(self, operation: Operation, *, again: bool = False) -> None:
         name, _, rest = operation.author.partition(" <")

@@ -3,6 +3,9 @@
 Open-file-description locks (fcntl(2), ``F_OFD_SETLK``) on byte ranges of the repository's lock file: byte 0 is held
 shared by every verb that makes something and exclusively by gc, byte 1 exclusively for the moment in which an
 operation is applied. A worktree's own lock file is held for the whole of a verb that changes the worktree.
+
+A command that runs in a hook must not wait for the one that called the hook, which waits for it: it is told the process
+ids of those who wait (the holders), and a lock that one of them has is busy at once.
 """
 
 from __future__ import annotations
@@ -12,7 +15,7 @@ import fcntl
 import os
 import struct
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -22,6 +25,7 @@ _IN_USE = 0
 _APPLY = 1
 _BLOCKED = {errno.EAGAIN, errno.EACCES}
 _WAIT_SECONDS = 30.0
+_IN_HOOK = "here a hook can only look: do it in a post-* hook, or in another worktree"
 
 
 class RepositoryLock:
@@ -30,11 +34,13 @@ class RepositoryLock:
     Args:
         path: the lock file; created if missing.
         wait: seconds to wait before giving up.
+        holders: processes that wait for this one.
     """
 
-    def __init__(self, path: Path, wait: float = _WAIT_SECONDS) -> None:
+    def __init__(self, path: Path, wait: float = _WAIT_SECONDS, holders: Collection[int] = ()) -> None:
         self._path = path
         self._wait = wait
+        self._holders = holders
 
     @contextmanager
     def in_use(self) -> Iterator[None]:
@@ -43,7 +49,8 @@ class RepositoryLock:
         Raises:
             Busy: gc runs.
         """
-        with _locked(self._path, fcntl.F_RDLCK, _IN_USE, self._wait, "gc is running in this repository"):
+        wait = self._wait if not self._is_waited_for() else 0
+        with _locked(self._path, fcntl.F_RDLCK, _IN_USE, wait, "gc is running in this repository"):
             yield
 
     @contextmanager
@@ -56,13 +63,10 @@ class RepositoryLock:
         Raises:
             Busy: some verb is at work.
         """
-        with _locked(
-            self._path,
-            fcntl.F_WRLCK,
-            _IN_USE,
-            self._wait if wait is None else wait,
-            "another command works in this repository",
-        ):
+        patience = self._wait if wait is None else wait
+        if self._is_waited_for():
+            patience = 0
+        with _locked(self._path, fcntl.F_WRLCK, _IN_USE, patience, "another command works in this repository"):
             yield
 
     @contextmanager
@@ -72,35 +76,67 @@ class RepositoryLock:
         Raises:
             Busy: another process kept it for too long.
         """
-        with _locked(self._path, fcntl.F_WRLCK, _APPLY, self._wait, "another command holds this repository's lock"):
+        message = "another command holds this repository's lock"
+        with _locked(self._path, fcntl.F_WRLCK, _APPLY, self._wait, message, remember=True, holders=self._holders):
             yield
+
+    def _is_waited_for(self) -> bool:
+        """Whether a holder is still there, that is, whether this process runs in a hook.
+
+        Who has byte 0 cannot be asked, because it is shared.
+        """
+        return any(os.path.exists(f"/proc/{pid}") for pid in self._holders)
 
 
 @contextmanager
-def worktree_lock(path: Path, name: str, wait: float = _WAIT_SECONDS) -> Iterator[None]:
+def worktree_lock(path: Path, name: str, wait: float = _WAIT_SECONDS, holders: Collection[int] = ()) -> Iterator[None]:
     """Holds one worktree; a second command waits, then says who holds it.
+
+    Args:
+        path: its lock file.
+        name: for the message.
+        wait: seconds to wait before giving up.
+        holders: processes that wait for this one, so that it must not wait for them.
 
     Raises:
         Busy: another process kept it for too long.
     """
     message = f"another command works in the worktree '{name}'"
-    with _locked(path, fcntl.F_WRLCK, 0, wait, message, remember=True):
+    with _locked(path, fcntl.F_WRLCK, 0, wait, message, remember=True, holders=holders):
         yield
 
 
 @contextmanager
-def _locked(path: Path, kind: int, byte: int, wait: float, message: str, *, remember: bool = False) -> Iterator[None]:
+def _locked(
+    path: Path,
+    kind: int,
+    byte: int,
+    wait: float,
+    message: str,
+    *,
+    remember: bool = False,
+    holders: Collection[int] = (),
+) -> Iterator[None]:
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        if not _acquire(fd, kind, byte, wait):
-            holder = os.pread(fd, 32, 0).decode(errors="replace").strip() if remember else ""
-            raise Busy(message + (f" (process {holder})" if holder else ""), hint="wait for it to finish and try again")
+        if not _acquire(fd, kind, byte, 0 if holders else wait):
+            holder = _read_holder(fd) if remember else ""
+            if holder in map(str, holders):
+                raise Busy(f"{message}: the one whose hook this is (process {holder})", hint=_IN_HOOK)
+            if not (holders and _acquire(fd, kind, byte, wait)):
+                raise Busy(
+                    message + (f" (process {holder})" if holder else ""), hint="wait for it to finish and try again"
+                )
         if remember:
             os.ftruncate(fd, 0)
             os.pwrite(fd, b"%d\n" % os.getpid(), 0)
         yield
     finally:
         os.close(fd)
+
+
+def _read_holder(fd: int) -> str:
+    return os.pread(fd, 32, 0).decode(errors="replace").strip()
 
 
 def _acquire(fd: int, kind: int, byte: int, wait: float) -> bool:

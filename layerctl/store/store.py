@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -31,10 +31,12 @@ class Store:
 
     Args:
         layout: its folders.
+        holders: process ids of the commands that wait for this one, because it runs in a hook of theirs.
     """
 
-    def __init__(self, layout: Layout) -> None:
+    def __init__(self, layout: Layout, holders: Sequence[int] = ()) -> None:
         self.layout = layout
+        self.holders = tuple(holders)
         self.git = GitRepository(layout.git)
         self.durability = Durability((self.git.config_get("layerctl.sync") or "true").lower() not in _FALSE)
         self.git.sync_refs = self.durability.enabled
@@ -42,7 +44,7 @@ class Store:
         self.namespace = XattrNamespace[(self.git.config_get(_NAMESPACE) or "trusted").upper()]
         self.layers = LayerStore(layout, self.git, self.commits, self.durability, self.namespace)
         self.journal = Journal(layout, self.git, self.durability)
-        self.lock = RepositoryLock(layout.lock)
+        self.lock = RepositoryLock(layout.lock, holders=self.holders)
 
     def check_namespace(self) -> None:
         """Makes sure that this process reads ids and overlay marks as whoever made the repository did.

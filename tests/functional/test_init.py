@@ -30,9 +30,11 @@ def test_init_makes_the_directory_it_is_given(layerctl: Layerctl) -> None:
 
 
 def test_init_copies_sample_hooks_that_are_not_active(empty_repo: Repo) -> None:
+    shipped = {path.name for path in (Path(__file__).parents[2] / "hooks").iterdir()}
     hooks = list((empty_repo.dot / "hooks").iterdir())
-    assert "pre-commit.sample" in {hook.name for hook in hooks}
-    assert all(hook.suffix == ".sample" for hook in hooks)
+    assert {hook.name for hook in hooks} == {f"{name}.sample" for name in shipped}
+    assert len(shipped) > 8
+    assert all(hook.stat().st_mode & 0o777 == 0o755 for hook in hooks)
 
 
 def test_init_again_keeps_everything(repo: Repo) -> None:

@@ -1,4 +1,4 @@
-"""Worktrees, operations and the findings of ``doctor``, one a line."""
+"""Worktrees, operations, hooks and the findings of ``doctor``, one a line."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from layerctl.cli.render.columns import align
 from layerctl.cli.render.quantities import relative_time
 from layerctl.cli.render.style import Style
 from layerctl.cli.text import one_line, printable
+from layerctl.model.hook import HookInfo, HookRun, HookState
 from layerctl.model.operation import Operation
 from layerctl.model.results import Check, WorktreeInfo
 
@@ -53,3 +54,22 @@ def check_lines(checks: Sequence[Check], style: Style) -> Iterator[str]:
         yield f"{style(mark, color)}  {check.name:<{width}}  {one_line(check.detail)}".rstrip()
         if not check.ok and check.hint:
             yield f"{' ' * (width + 6)}{style('hint:', 'dim')} {one_line(check.hint)}"
+
+
+_HOOK_COLORS = {HookState.ACTIVE: "green", HookState.SAMPLE: "dim"}
+
+
+def hook_lines(hooks: Sequence[HookInfo], style: Style) -> Iterator[str]:
+    """``active  pre-commit.secrets  Refuse a commit that …``."""
+    width = max((len(hook.state.value) for hook in hooks), default=0)
+    names = max((len(hook.name) for hook in hooks), default=0)
+    for hook in hooks:
+        state = style(f"{hook.state.value:<{width}}", _HOOK_COLORS.get(hook.state, "yellow"))
+        yield f"{state}  {printable(hook.name):<{names}}  {one_line(hook.summary)}".rstrip()
+
+
+def hook_run_lines(runs: Sequence[HookRun], style: Style) -> Iterator[str]:
+    """``ok  pre-commit.secrets``, or ``NO`` with what went wrong."""
+    for run in runs:
+        mark, color = ("ok", "green") if run.problem is None else ("NO", "red")
+        yield f"{style(mark, color)}  {printable(run.name)}  {run.problem or ''}".rstrip()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from layerctl.model import results
+from layerctl.model.hook import HookInfo, HookRun
 from layerctl.ops.context import Context
 
 
@@ -30,6 +32,36 @@ class Upkeep:
         from layerctl.ops.config import list_config  # noqa: PLC0415
 
         return list_config(self._context)
+
+    def list_hooks(self) -> list[HookInfo]:
+        """Hooks and samples, in the order of events, and executables in the hooks folder that no event calls."""
+        from layerctl.ops.hook import list_hooks  # noqa: PLC0415
+
+        return list_hooks(self._context)
+
+    def enable_hook(self, name: str) -> HookInfo:
+        """Turns a sample on, or makes a hook executable; ``EVENT``, ``EVENT.NAME`` or just ``NAME``."""
+        from layerctl.ops.hook import enable_hook  # noqa: PLC0415
+
+        return enable_hook(self._context, name)
+
+    def disable_hook(self, name: str) -> HookInfo:
+        """Turns a hook off: it becomes a sample."""
+        from layerctl.ops.hook import disable_hook  # noqa: PLC0415
+
+        return disable_hook(self._context, name)
+
+    def run_hook(self, name: str, arguments: Sequence[str] = (), *, stdin: bytes | None = None) -> list[HookRun]:
+        """Tries the active hooks of an event, or one hook or sample.
+
+        Args:
+            name: an event, ``EVENT.NAME`` or just ``NAME``.
+            arguments: for its command line; by default what its verb would give it.
+            stdin: what it reads; by default what its verb would give it.
+        """
+        from layerctl.ops.hook import run_hook  # noqa: PLC0415
+
+        return run_hook(self._context, name, arguments, stdin)
 
     @staticmethod
     def doctor(search_path: str | None = None, directory: Path | None = None) -> list[results.Check]:
