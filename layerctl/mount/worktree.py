@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from layerctl.errors import Conflict, MachineLacks, MountpointInUse
@@ -81,6 +83,19 @@ class WorktreeMount:
             raise MachineLacks(
                 f"cannot make the mount point {self._path}: {exc.strerror}", hint="use --at DIR to mount somewhere else"
             ) from exc
+
+    @contextmanager
+    def prepared(self) -> Iterator[None]:
+        """:meth:`prepare` for something that may yet fail: a folder that was made goes away again then."""
+        existed = self._path.exists()
+        self.prepare()
+        try:
+            yield
+        except BaseException:
+            if not existed:
+                with suppress(OSError):
+                    self._path.rmdir()
+            raise
 
     def is_used(self, upper: Path) -> bool:
         """Whether some process visibly uses the mount, another mount of it, or the write layer below it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -161,10 +161,9 @@ def _replace(
     place = check_mountpoint(context, at) if at is not None else Path(record.mountpoint)
     old_mount = mount_of(context)
     moved = place != Path(record.mountpoint)
-    if moved or old_mount.current is None:
-        WorktreeMount(place).prepare()
     new = WorktreeRecord(target.commit, str(place), read_only=read_only, volatile=volatile)
-    number = _perform(context, target, new, park=bool(changes))
+    with WorktreeMount(place).prepared() if moved or old_mount.current is None else nullcontext():
+        number = _perform(context, target, new, park=bool(changes))
     if moved:
         old_mount.detach()
         with suppress(OSError):

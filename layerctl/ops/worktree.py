@@ -42,8 +42,8 @@ def add_worktree(context: Context, name: str, revision: str | None, *, at: Path 
         place = check_mountpoint(new, at or context.layout.root.parent / f"rootfs-{name}")
         hooks = hooks_of(new, rootfs=place)
         hooks.run("pre-checkout", new=target.commit.hex)
-        WorktreeMount(place).prepare()
-        _create(new, target, WorktreeRecord(target.commit, str(place)))
+        with WorktreeMount(place).prepared():
+            _create(new, target, WorktreeRecord(target.commit, str(place)))
         ensure_mounted(new)
     hooks.run("post-checkout", new=target.commit.hex)
     return result_of(new, target)

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -128,6 +129,15 @@ class Layerctl:
         options["env"] = self.environment(options.get("env"))
         return subprocess.Popen([*COMMAND, *args], **options)
 
+    def on_path(self) -> None:
+        """Lets hooks and scripts call ``layerctl``: they do not get this environment, but its PATH."""
+        program = self.cwd.parent / "bin" / "layerctl"
+        program.parent.mkdir(exist_ok=True)
+        kept = " ".join(f"{name}={shlex.quote(self.env[name])}" for name in ("PYTHONPATH", "PYTHONPYCACHEPREFIX"))
+        program.write_text(f'#!/bin/sh\n{kept} exec {shlex.join(COMMAND)} "$@"\n')
+        program.chmod(0o755)
+        self.env["PATH"] = f"{program.parent}:{self.env['PATH']}"
+
     def environment(self, changes: Mapping[str, str | None] | None = None) -> dict[str, str]:
         merged = {**self.env, **(changes or {})}
         return {key: value for key, value in merged.items() if value is not None}
@@ -214,6 +224,14 @@ class Repo:
     def parked(self, path: str) -> set[str]:
         """What the file holds in parked write layers (which may be mounted beside themselves)."""
         return {found.read_text() for found in (self.dot / "parked").rglob(path)}
+
+    def hook(self, name: str, script: str, *, first: str = "#!/bin/sh") -> Path:
+        """Makes an executable in the hooks folder."""
+        path = self.dot / "hooks" / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(f"{first}\n{script}\n")
+        path.chmod(0o755)
+        return path
 
     def head(self, revision: str = "HEAD") -> str:
         return self.git("rev-parse", revision).strip()

@@ -27,7 +27,10 @@ def hook(session: Session) -> None:
 @app.command("list", cls=Verb)
 @takes_session
 def list_(session: Session) -> None:
-    """List hooks and samples, and what is no hook although it looks like one."""
+    """List hooks and samples.
+
+    And what is no hook although it looks like one: not executable, a symlink that leads nowhere, no known event.
+    """
     hooks = session.repository().list_hooks()
     if session.out.json:
         session.out.document([documents.hook(item) for item in hooks])
@@ -48,7 +51,10 @@ def run(
         typer.Option("--stdin", metavar="FILE", help="What it reads, instead of what its verb would give it."),
     ] = None,
 ) -> int:
-    """Try a hook or a sample, with the environment and the input of its event. Its exit status is layerctl's."""
+    """Try a hook or a sample.
+
+    It gets the environment, the arguments and the input that its verb would give it; its exit status is layerctl's.
+    """
     given = _read(stdin) if stdin is not None else None
     results = session.repository(progress=False).run_hook(name, arguments or (), stdin=given)
     if session.out.json:
