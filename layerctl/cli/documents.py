@@ -8,6 +8,7 @@ from typing import Any
 from layerctl.model.blame import Blame
 from layerctl.model.change import Change
 from layerctl.model.commit import ImageCommit
+from layerctl.model.effects import effects
 from layerctl.model.entry import Entry
 from layerctl.model.hook import HookInfo, HookRun
 from layerctl.model.ids import CommitId
@@ -23,6 +24,7 @@ from layerctl.model.results import (
     LogEntry,
     PathView,
     ReflogLine,
+    RestoreOperationResult,
     RestoreResult,
     RollbackResult,
     Status,
@@ -203,6 +205,16 @@ def undo(value: UndoResult) -> Document:
     }
 
 
+def restored_operation(value: RestoreOperationResult) -> Document:
+    """An earlier state that is there again."""
+    return {
+        "operation": value.operation,
+        "restored": value.restored,
+        "taken_back": value.taken_back,
+        "parked": value.parked,
+    }
+
+
 def imported(value: ImportResult) -> Document:
     """What an import made."""
     return {
@@ -255,6 +267,10 @@ def operation(value: Operation) -> Document:
         "verb": value.verb,
         "description": value.description,
         "undoes": value.undoes,
+        "moved": [
+            {"what": effect.what, "name": effect.name, "from": effect.old, "to": effect.new}
+            for effect in effects(value)
+        ],
     }
 
 

@@ -261,12 +261,29 @@ class UndoResult:
         operation: the number of the undo itself.
         undone: the number of the operation that was taken back.
         description: what that operation was.
-        parked: whether newer uncommitted work was set aside.
+        parked: whether uncommitted work was set aside.
     """
 
     operation: int
     undone: int
     description: str
+    parked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreOperationResult:
+    """What ``op restore`` did.
+
+    Attributes:
+        operation: its own number; None if it had nothing to do.
+        restored: the operation whose result is there again.
+        taken_back: how many operations came after that one.
+        parked: whether uncommitted work was set aside.
+    """
+
+    operation: int | None
+    restored: int
+    taken_back: int
     parked: bool
 
 

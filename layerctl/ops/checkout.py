@@ -162,8 +162,10 @@ def _replace(
     old_mount = mount_of(context)
     moved = place != Path(record.mountpoint)
     new = WorktreeRecord(target.commit, str(place), read_only=read_only, volatile=volatile)
+    # A busy commit leaves what it recorded in the write layer: without it, an undo could not show HEAD again.
+    park = bool(changes) or record.base != context.head()
     with WorktreeMount(place).prepared() if moved or old_mount.current is None else nullcontext():
-        number = _perform(context, target, new, park=bool(changes))
+        number = _perform(context, target, new, park=park)
     if moved:
         old_mount.detach()
         with suppress(OSError):

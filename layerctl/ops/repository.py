@@ -280,6 +280,15 @@ class Repository(History, Names, Upkeep):
 
         return undo(self._context)
 
+    def restore_operation(self, number: int) -> results.RestoreOperationResult:
+        """Goes to the state right after an operation; 0 is the state straight after ``init``.
+
+        It is an operation itself, so :meth:`undo` takes it back.
+        """
+        from layerctl.ops.restore_operation import restore_operation  # noqa: PLC0415
+
+        return restore_operation(self._context, number)
+
     def run(self, request: RunRequest) -> RunResult:
         """Runs a command in a container on the rootfs, in the foreground."""
         from layerctl.ops.run import run  # noqa: PLC0415

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -156,9 +156,11 @@ class GitRepository:
         if not pygit2.reference_is_valid_name(name) or short.startswith("-") or short in ("HEAD", "@"):
             raise UsageError(f"'{name.split('/', 2)[-1]}' is not a valid name", hint="see 'git help check-ref-format'")
 
-    def check_new_ref(self, name: str) -> None:
-        """Raises Conflict if a ref is in the way: ``a`` and ``a/b`` cannot both be."""
+    def check_new_ref(self, name: str, gone: Container[str] = ()) -> None:
+        """Raises Conflict if a ref that is not about to go is in the way: ``a`` and ``a/b`` cannot both be."""
         for other in self._repo.references:
+            if other in gone:
+                continue
             if other.startswith(name + "/") or name.startswith(other + "/"):
                 raise Conflict(f"cannot make {name}: there is {other} already", hint="use another name")
 

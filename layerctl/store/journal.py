@@ -67,13 +67,13 @@ class Journal:
 
     def check(self, operation: Operation) -> None:
         """Whether an operation could happen now; changes nothing. Raises as :meth:`perform`."""
-        for move in operation.moves:
-            if not isinstance(move, RefMove):
-                continue
+        refs = [move for move in operation.moves if isinstance(move, RefMove)]
+        gone = frozenset(move.ref for move in refs if move.new is None)
+        for move in refs:
             if self._git.ref(move.ref) != move.old:
                 raise RefMoved(f"{move.ref} was moved meanwhile by somebody else")
             if move.old is None and not move.ref.startswith("refs/layerctl/"):
-                self._git.check_new_ref(move.ref)
+                self._git.check_new_ref(move.ref, gone)
 
     def next_number(self) -> int:
         """The number of the operation to come."""
@@ -83,6 +83,23 @@ class Journal:
         """The operation log, newest first."""
         for number in sorted(self._numbers(), reverse=True):
             yield self.read(number)
+
+    def newest(self) -> Operation | None:
+        """The last operation; None if there is none."""
+        return next(self.operations(), None)
+
+    def since(self, number: int) -> list[Operation]:
+        """The operations after one, oldest first.
+
+        Args:
+            number: of an operation; 0 for the time before the first.
+
+        Raises:
+            NotFound: there is none of that number.
+        """
+        if number:
+            self.read(number)
+        return [self.read(later) for later in sorted(self._numbers()) if later > number]
 
     def read(self, number: int) -> Operation:
         """One operation.

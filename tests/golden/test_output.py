@@ -14,15 +14,16 @@ from layerctl.cli.render.blame import blame_lines
 from layerctl.cli.render.changes import list_changes, name_status, visible
 from layerctl.cli.render.listing import listing_lines
 from layerctl.cli.render.log import LogFormat, graph_lines, log_lines
+from layerctl.cli.render.operations import operation_lines
 from layerctl.cli.render.patch import patch_lines
 from layerctl.cli.render.refs import branch_lines, reflog_lines, tag_lines
 from layerctl.cli.render.stat import stat_lines
 from layerctl.cli.render.status import status_lines
 from layerctl.cli.render.style import PLAIN, Style
-from layerctl.cli.render.tables import check_lines, operation_lines, worktree_lines
+from layerctl.cli.render.tables import check_lines, worktree_lines
 from layerctl.model.blame import Blame, BlamedEntry, BlamedLine
 from layerctl.model.change import Change
-from layerctl.model.operation import Operation
+from layerctl.model.operation import FileMove, Operation, RefMove, Rename
 from layerctl.model.results import Branch, Check, Diff, LogEntry, ReflogLine, RollbackResult, Tag, WorktreeInfo
 from layerctl.model.scan import RootPath
 from tests.golden.compare import check
@@ -66,9 +67,64 @@ WORKTREES = [
     WorktreeInfo("try", SIDE, None, "/srv/somewhere else", True, False, "4f5e"),
 ]
 OPERATIONS = [
-    Operation(12, NOW, "Ada <a@b>", "undo", "layerctl undo", (), undoes=11),
-    Operation(11, NOW - timedelta(minutes=3), "Ada <a@b>", "rollback", "layerctl rollback", ()),
-    Operation(2, NOW - timedelta(days=3), "Ada <a@b>", "worktree add", "layerctl worktree add try v1", ()),
+    Operation(
+        12,
+        NOW,
+        "Ada <a@b>",
+        "undo",
+        "undo: layerctl rollback",
+        (
+            Rename("worktrees/default/upper", "parked/12/upper"),
+            Rename("parked/11/upper", "worktrees/default/upper"),
+            FileMove("worktrees/default/worktree.json", "{}", "{}"),
+            RefMove("refs/heads/main", BASE.hex, ONE.hex, "undo"),
+        ),
+        undoes=11,
+    ),
+    Operation(
+        11,
+        NOW - timedelta(minutes=3),
+        "Ada <a@b>",
+        "rollback",
+        "layerctl rollback",
+        (
+            RefMove("refs/heads/main", ONE.hex, BASE.hex, "rollback"),
+            RefMove("refs/layerctl/operations/11-0", None, ONE.hex, keep=True),
+            Rename("worktrees/default/upper", "parked/11/upper"),
+            Rename("worktrees/default/work", "parked/11/work"),
+            Rename("tmp/rollback-x/upper", "worktrees/default/upper", keep=True),
+        ),
+    ),
+    Operation(
+        10,
+        NOW - timedelta(hours=3),
+        "Bob <b@b>",
+        "commit",
+        "layerctl commit -m 'a\tb'",
+        (
+            Rename("worktrees/default/upper", "layers/1234/fs", keep=True),
+            FileMove("worktrees/default/HEAD", f"{BASE.hex}\n", f"{ONE.hex}\n"),
+        ),
+    ),
+    Operation(
+        2,
+        NOW - timedelta(days=3),
+        "Ada <a@b>",
+        "worktree add",
+        "layerctl worktree add try v1",
+        (
+            RefMove("refs/heads/try", None, ONE.hex, "branch: Created from v1"),
+            FileMove("worktrees/try/HEAD", None, "ref: refs/heads/try\n", keep=True),
+        ),
+    ),
+    Operation(
+        1,
+        NOW - timedelta(days=4),
+        "Ada <a@b>",
+        "worktree remove",
+        "layerctl worktree remove old",
+        (Rename("worktrees/old", "parked/1/worktree"), RefMove("refs/tags/v0", BASE.hex, None, "tag: deleted")),
+    ),
 ]
 CHECKS = [
     Check("kernel", True, "Linux 6.18"),
@@ -130,6 +186,8 @@ OUTPUTS: dict[str, Iterable[str]] = {
     "reflog": reflog_lines(REFLOG, PLAIN),
     "worktree-list": worktree_lines(WORKTREES, "default", PLAIN),
     "op-log": operation_lines(OPERATIONS, NOW, PLAIN),
+    "op-log-oneline": operation_lines(OPERATIONS, NOW, PLAIN, oneline=True),
+    "json-op-log": json.dumps([documents.operation(item) for item in OPERATIONS[2:]], indent=2).splitlines(),
     "doctor": check_lines(CHECKS, PLAIN),
     "show-directory": listing_lines(LISTING),
     "show-directory-color": listing_lines(LISTING, COLOR),

@@ -468,6 +468,7 @@ def test_every_document_is_as_described(layerctl: Layerctl, busybox_rootfs: Path
     run("restore PATH", "restore", "etc/motd")
     run("undo", "undo")
     run("op log", "op", "log")
+    run("op restore ID", "op", "restore", "3")
     run("config KEY VALUE", "config", "hooks.timeout", "5")
     run("config KEY", "config", "hooks.timeout")
     run("config --list", "config", "--list")

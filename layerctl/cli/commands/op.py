@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 from itertools import islice
 from typing import Annotated
@@ -10,8 +11,11 @@ import typer
 
 from layerctl.cli import documents
 from layerctl.cli.parsing import APP, Subverbs, Verb
-from layerctl.cli.render.tables import operation_lines
+from layerctl.cli.render.operations import operation_lines
+from layerctl.cli.render.quantities import count_text
 from layerctl.cli.session import Session, takes_session
+from layerctl.errors import UsageError
+from layerctl.model.results import RestoreOperationResult
 
 app = typer.Typer(cls=Subverbs, **APP)
 
@@ -27,10 +31,46 @@ def op(session: Session) -> None:
 def log(
     session: Session,
     limit: Annotated[int | None, typer.Option("-n", "--max-count", metavar="N", help="At most N.")] = None,
+    oneline: Annotated[bool, typer.Option("--oneline", help="One line an operation.")] = False,
 ) -> None:
-    """List the operations, newest first. 'layerctl undo' takes the newest back."""
+    """List the operations, newest first.
+
+    With who did what when, and what it moved. 'layerctl undo' takes the newest back; 'layerctl op restore N' goes to
+    the state right after operation N.
+    """
+    if limit is not None and limit < 0:
+        raise UsageError("-n needs a number of at least 0")
     operations = islice(session.repository().operations(), limit)
     if session.out.json:
         session.out.document([documents.operation(item) for item in operations])
     else:
-        session.out.page(operation_lines(operations, datetime.now().astimezone(), session.out.style))
+        now = datetime.now().astimezone()
+        session.out.page(operation_lines(operations, now, session.out.style, oneline=oneline))
+
+
+@app.command(cls=Verb)
+@takes_session
+def restore(
+    session: Session,
+    number: Annotated[int, typer.Argument(metavar="ID", help="An operation of 'op log'; 0 is straight after init.")],
+) -> None:
+    """Go to the state right after an operation.
+
+    Branches, tags, HEADs and write layers are as they were then. Uncommitted work that this replaces is parked:
+    'layerctl undo' brings it back.
+    """
+    result = session.repository().restore_operation(number)
+    if session.out.json:
+        session.out.document(documents.restored_operation(result))
+    elif not session.out.quiet:
+        session.out.lines(_summary(result))
+
+
+def _summary(result: RestoreOperationResult) -> Iterator[str]:
+    if result.operation is None:
+        yield f"Nothing to do: operation {result.restored} is the last one"
+        return
+    yield f"Took back {count_text(result.taken_back, 'operation')}, to the state after operation {result.restored}"
+    if result.parked:
+        yield f"Parked the uncommitted changes (operation {result.operation})"
+    yield "'layerctl undo' takes it back"

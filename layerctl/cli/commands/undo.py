@@ -17,7 +17,7 @@ app = typer.Typer(**APP)
 def undo(session: Session) -> None:
     """Take the last operation back: branches, tags, HEAD, and the write layer with all that was not committed.
 
-    'layerctl op log' lists the operations.
+    Undoing an undo does it again. 'layerctl op log' lists the operations, 'layerctl op restore' goes back further.
     """
     result = session.repository().undo()
     if session.out.json:
@@ -25,4 +25,4 @@ def undo(session: Session) -> None:
     elif not session.out.quiet:
         session.out.line(f"Took back operation {result.undone}: {one_line(result.description)}")
         if result.parked:
-            session.out.line(f"Parked newer uncommitted changes (operation {result.operation})")
+            session.out.line(f"Parked the uncommitted changes (operation {result.operation})")

@@ -1,16 +1,13 @@
-"""Worktrees, operations, hooks and the findings of ``doctor``, one a line."""
+"""Worktrees, hooks and the findings of ``doctor``, one a line."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
+from collections.abc import Iterator, Sequence
 
 from layerctl.cli.render.columns import align
-from layerctl.cli.render.quantities import relative_time
 from layerctl.cli.render.style import Style
 from layerctl.cli.text import one_line, printable
 from layerctl.model.hook import HookInfo, HookRun, HookState
-from layerctl.model.operation import Operation
 from layerctl.model.results import Check, WorktreeInfo
 
 
@@ -35,15 +32,6 @@ def _state(worktree: WorktreeInfo) -> str:
     if not worktree.mounted:
         return "dirty, not mounted" if worktree.dirty else "not mounted"
     return "dirty" if worktree.dirty else "clean"
-
-
-def operation_lines(operations: Iterable[Operation], now: datetime, style: Style) -> Iterator[str]:
-    """``12  3 minutes ago  commit  layerctl commit -m x``."""
-    for operation in operations:
-        number = style(f"{operation.number:>4}", "yellow")
-        undoes = f" (takes back {operation.undoes})" if operation.undoes is not None else ""
-        when = relative_time(operation.time, now)
-        yield f"{number}  {when:<14}  {operation.verb:<12}  {one_line(operation.description)}{undoes}".rstrip()
 
 
 def check_lines(checks: Sequence[Check], style: Style) -> Iterator[str]:

@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[3]
         (["-w", "x", "comm"], ["commit"]),
         (["--json", "comm"], ["commit"]),
         (["worktree", ""], ["add", "list", "remove"]),
-        (["op", ""], ["log"]),
+        (["op", ""], ["log", "restore"]),
         (["diff", "--st"], ["--stat"]),
         (["diff", "-w", "x", "--st"], ["--stat"]),
         (["--col"], ["--color"]),

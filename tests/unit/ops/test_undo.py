@@ -10,29 +10,12 @@ import pytest
 
 from layerctl import Repository
 from layerctl.errors import Conflict, NothingToUndo
-from layerctl.model.operation import FileMove, Move, RefMove, Rename
-from layerctl.ops.undo import inverse
 from tests.oracle import assert_same, listing
 from tests.unit.ops.conftest import AUTHOR, Box
 
 
 def _with_held(source: Path) -> None:
     (source / "held").write_text("content")
-
-
-def test_an_inverse_goes_backward_and_leaves_out_what_shall_stay() -> None:
-    moves: list[Move] = [
-        Rename("a", "b"),
-        Rename("c", "d", keep=True),
-        FileMove("f", None, "new"),
-        RefMove("refs/heads/x", "1" * 40, None, "deleted"),
-    ]
-    assert inverse(moves) == [
-        RefMove("refs/heads/x", None, "1" * 40, "undo: deleted"),
-        FileMove("f", "new", None),
-        Rename("b", "a"),
-    ]
-    assert inverse(inverse(moves))[0] == Rename("a", "b")
 
 
 _REF_VERBS: dict[str, Callable[[Repository], object]] = {
