@@ -14,6 +14,7 @@ from layerctl.model.hook import HookInfo, HookRun
 from layerctl.model.ids import CommitId
 from layerctl.model.layer import LayerDescriptor
 from layerctl.model.operation import Operation
+from layerctl.model.problem import FsckResult, Problem
 from layerctl.model.results import (
     Branch,
     Check,
@@ -299,3 +300,35 @@ def hook(value: HookInfo) -> Document:
 def hook_run(value: HookRun) -> Document:
     """How a hook ended that was tried."""
     return {"name": value.name, "status": value.status, "problem": value.problem}
+
+
+def problem(value: Problem) -> Document:
+    """One thing that is not as it should be."""
+    return {
+        "severity": value.severity.value,
+        "kind": value.kind,
+        **path(value.path),
+        "message": value.text,
+        "commits": [item.hex for item in value.commits],
+        "repairable": value.repairable,
+    }
+
+
+def fsck(value: FsckResult) -> Document:
+    """What a check found."""
+    checked = value.checked
+    return {
+        "ok": value.ok,
+        "quick": value.quick,
+        "checked": {
+            "objects": checked.objects,
+            "commits": checked.commits,
+            "layers": checked.layers,
+            "runs": checked.runs,
+            "files": checked.files,
+            "bytes": checked.size,
+        },
+        "problems": [problem(item) for item in value.problems],
+        "repaired": [problem(item) for item in value.repaired],
+        "report": value.report,
+    }

@@ -27,6 +27,9 @@ from layerctl.model.scan import RootPath, Scan, ScanDir
 #: Gives the digest of a file's content, by its path and status; lets a caller remember digests between scans.
 DigestSource = Callable[[RootPath, os.stat_result, int], Digest | None]
 
+#: Is told of what cannot be read: its path and why.
+Unreadable = Callable[[RootPath, OSError | UnsafeWriteLayer], None]
+
 #: What a name says of which somebody has just made something else, or nothing.
 _MOVED = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO, errno.EINVAL}
 _OPEN_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
@@ -40,6 +43,7 @@ class LayerScanner:
         known: asked for a file's digest before the file is read; may return None.
         progress: told of entries read.
         tolerant: entries may vanish while they are read, because somebody is writing.
+        unreadable: told of what cannot be read, which is left out then; without, the first such error ends the scan.
     """
 
     def __init__(
@@ -49,11 +53,13 @@ class LayerScanner:
         known: DigestSource | None = None,
         progress: Progress = silent,
         tolerant: bool = False,
+        unreadable: Unreadable | None = None,
     ) -> None:
         self._namespace = namespace
         self._known = known
         self._progress = progress
         self._tolerant = tolerant
+        self._unreadable = unreadable
         self._unmapped = overflow_ids() if namespace is XattrNamespace.USER else None
         self._opaque = namespace.mark(b"opaque")
         self._forbidden = {namespace.mark(b"redirect"), namespace.mark(b"metacopy")}
@@ -84,18 +90,21 @@ class LayerScanner:
         for name in map(os.fsencode, os.listdir(fd)):
             try:
                 self._child(fd, name, prefix, result, below)
-            except OSError as exc:
-                self._tolerate(exc)
+            except (OSError, UnsafeWriteLayer) as exc:
+                self._tolerate(exc, prefix + name)
         for name in below:  # fd may be closed by now: a tree can have more levels than a process has descriptors
             try:
                 result.dirs[name] = self._directory(handles, prefix + name)
-            except OSError as exc:
-                self._tolerate(exc)
+            except (OSError, UnsafeWriteLayer) as exc:
+                self._tolerate(exc, prefix + name)
         return result
 
-    def _tolerate(self, error: OSError) -> None:
-        if not self._tolerant or error.errno not in _MOVED:
+    def _tolerate(self, error: OSError | UnsafeWriteLayer, path: RootPath) -> None:
+        if self._tolerant and isinstance(error, OSError) and error.errno in _MOVED:
+            return
+        if self._unreadable is None:
             raise error
+        self._unreadable(path, error)
 
     def _child(self, fd: int, name: bytes, prefix: bytes, into: ScanDir, below: list[bytes]) -> None:
         self._count += 1

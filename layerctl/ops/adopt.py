@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from layerctl.layer.identity import layer_id
+from layerctl.layer.xattrs import XattrNamespace
 from layerctl.model.delta import Delta
 from layerctl.model.ids import LayerId
 from layerctl.model.layer import LayerDescriptor, Quiescence
@@ -57,16 +58,17 @@ def adopt(context: Context, layer: LayerDescriptor, fs: Path, spare: str) -> lis
     folder = f"layers/{layer.id}"
     return [
         Rename(source, f"{folder}/fs", keep=True),
-        FileMove(f"{folder}/layer.json", None, _document(context, layer.id, layer), keep=True),
+        FileMove(f"{folder}/layer.json", None, layer_document(layer.id, layer, context.namespace), keep=True),
     ]
 
 
-def _document(context: Context, layer: LayerId, descriptor: LayerDescriptor) -> str:
+def layer_document(layer: LayerId, descriptor: LayerDescriptor, namespace: XattrNamespace) -> str:
+    """The content of a layer folder's ``layer.json``."""
     what = {
         "id": layer.hex,
         "bytes": descriptor.size,
         "entries": descriptor.entries,
-        "namespace": context.namespace.name.lower(),
+        "namespace": namespace.name.lower(),
     }
     return json.dumps(what, indent=1, sort_keys=True) + "\n"
 

@@ -75,7 +75,7 @@ def load_rows(objects: ObjectStore, oid: ObjectId) -> Rows:
     """
     dirs: dict[bytes, ObjectId] = {}
     blobs: dict[bytes, ObjectId] = {}
-    for name, child in _parse_tree(objects.read(oid)):
+    for name, child in parse_tree(objects.read(oid)):
         if name in (ENTRIES, HARDLINKS):
             blobs[name] = child
         else:
@@ -109,7 +109,8 @@ def save(objects: ObjectStore, directory: Directory) -> ObjectId:
     return objects.write_tree(b"".join(b"%s %s\0%s" % (mode, name, child) for name, mode, child in rows))
 
 
-def _parse_tree(data: bytes) -> list[tuple[bytes, ObjectId]]:
+def parse_tree(data: bytes) -> list[tuple[bytes, ObjectId]]:
+    """Names and ids in a Git tree."""
     rows = []
     position = 0
     while position < len(data):

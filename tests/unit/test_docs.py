@@ -472,6 +472,8 @@ def test_every_document_is_as_described(layerctl: Layerctl, busybox_rootfs: Path
     run("config KEY VALUE", "config", "hooks.timeout", "5")
     run("config KEY", "config", "hooks.timeout")
     run("config --list", "config", "--list")
+    Path(os.fsdecode(os.fsencode(layerctl.cwd) + b"/.layerctl/odd-\xff")).touch()
+    run("fsck", "fsck")
     run("doctor", "doctor")
     run("completion SHELL", "completion", "bash")
     assert described == {}
@@ -488,3 +490,14 @@ def test_an_error_is_one_document_on_stderr(layerctl: Layerctl) -> None:
     result = layerctl.run("--json", "status", code=3)
     assert result.out == b""
     schema().check(json.loads(result.err), "[error](#error)")
+
+
+# ------------------------------------------------------------------------------------------------ troubleshooting.md
+
+
+def test_everything_that_fsck_finds_is_documented() -> None:
+    sources = "".join(path.read_text() for path in (ROOT / "layerctl/ops/checks").glob("*.py"))
+    reported = set(re.findall(r"(?:error|warning|note|Finding)\(\s*\"([a-z-]+)\"", sources))
+    reported |= set(re.findall(r"\"((?:missing|damaged|broken)-[a-z-]+)\"", sources))
+    text = dict(sections(read("troubleshooting.md")))["What `fsck` finds"]
+    assert {kind for cells in rows(text) for kind in CODE.findall(cells[0])} == reported

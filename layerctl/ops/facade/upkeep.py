@@ -7,6 +7,8 @@ from pathlib import Path
 
 from layerctl.model import results
 from layerctl.model.hook import HookInfo, HookRun
+from layerctl.model.problem import FsckResult
+from layerctl.model.progress import Progress, silent
 from layerctl.ops.context import Context
 
 
@@ -62,6 +64,21 @@ class Upkeep:
         from layerctl.ops.hook import run_hook  # noqa: PLC0415
 
         return run_hook(self._context, name, arguments, stdin)
+
+    @staticmethod
+    def fsck(directory: Path, *, quick: bool = False, progress: Progress = silent) -> FsckResult:
+        """Reads everything in a repository again and compares it with what it must be.
+
+        Works on a repository that :meth:`open` refuses, too, and therefore needs none that is open.
+
+        Args:
+            directory: a directory in or below the repository's.
+            quick: leave contents unread: compare names, sizes and metadata alone.
+            progress: told how far the work is.
+        """
+        from layerctl.ops.fsck import fsck  # noqa: PLC0415
+
+        return fsck(directory, quick=quick, progress=progress)
 
     @staticmethod
     def doctor(search_path: str | None = None, directory: Path | None = None) -> list[results.Check]:
