@@ -12,7 +12,14 @@ from typing import Protocol
 from layerctl.errors import Damaged
 from layerctl.layer.content import copy_content, digest_fd
 from layerctl.layer.handles import DirHandles, split
-from layerctl.layer.metadata import apply_metadata, apply_root_metadata, make_bare_node, make_whiteout, set_mtime
+from layerctl.layer.metadata import (
+    apply_metadata,
+    apply_root_metadata,
+    make_bare_node,
+    make_whiteout,
+    open_regular,
+    set_mtime,
+)
 from layerctl.layer.xattrs import XattrNamespace
 from layerctl.model.delta import Delta
 from layerctl.model.entry import Entry, Kind
@@ -203,7 +210,7 @@ def copy_entry(
         make_bare_node(dir_fd, name, entry)
         apply_metadata(dir_fd, name, entry, namespace)
         return None
-    source = os.open(source_name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=source_fd)
+    source = open_regular(source_fd, source_name)
     try:
         make_bare_node(dir_fd, name, entry)
         target = os.open(name, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=dir_fd)

@@ -27,23 +27,29 @@ def digest_bytes(data: bytes) -> Digest:
     return Digest(blake3(data).digest())
 
 
-def digest_fd(fd: int, size_hint: int) -> tuple[Digest, int]:
+def digest_fd(fd: int, size_hint: int, *, at_most: int | None = None) -> tuple[Digest, int]:
     """BLAKE3 of an open regular file from its current position to its end, and the number of bytes read.
 
     Memory use is constant; big files are hashed on all cores, outside the interpreter lock.
+
+    Args:
+        fd: the file.
+        size_hint: how long it is said to be.
+        at_most: stop after so many bytes: somebody may append as fast as this reads.
     """
     if size_hint < _CHUNK:
-        data = os.read(fd, size_hint + 1)
+        data = os.read(fd, size_hint + (at_most is None))
         if len(data) == size_hint:
             return Digest(blake3(data).digest()), size_hint
-        return _digest_stream(fd, blake3(data), len(data), _CHUNK)
+        return _digest_stream(fd, blake3(data), len(data), _CHUNK, at_most)
     threads = blake3.AUTO if size_hint >= _BIG else 1
-    return _digest_stream(fd, blake3(max_threads=threads), 0, _BIG_CHUNK if size_hint >= _BIG else _CHUNK)
+    chunk = _BIG_CHUNK if size_hint >= _BIG else _CHUNK
+    return _digest_stream(fd, blake3(max_threads=threads), 0, chunk, at_most)
 
 
-def _digest_stream(fd: int, hasher: blake3, done: int, chunk: int) -> tuple[Digest, int]:
+def _digest_stream(fd: int, hasher: blake3, done: int, chunk: int, at_most: int | None) -> tuple[Digest, int]:
     buffer = memoryview(bytearray(chunk))
-    while count := os.readv(fd, [buffer]):
+    while count := os.readv(fd, [buffer if at_most is None else buffer[: at_most - done]]):
         hasher.update(buffer[:count])
         done += count
     return Digest(hasher.digest()), done

@@ -15,7 +15,7 @@ from layerctl.layer.dircursor import DirCursor, DirPath
 from layerctl.layer.failure import explained
 from layerctl.layer.foreign_xattrs import read_foreign_xattrs
 from layerctl.layer.fullwrite import write_all
-from layerctl.layer.metadata import is_whiteout, kind_of, path_in
+from layerctl.layer.metadata import is_whiteout, kind_of, open_regular, path_in
 from layerctl.layer.staging import Staging
 from layerctl.layer.xattrs import XattrNamespace
 from layerctl.model.entry import Entry, Kind
@@ -26,8 +26,6 @@ from layerctl.model.scan import Scan
 #: What tells one file from another: device and inode number.
 FileId = tuple[int, int]
 
-# O_NONBLOCK: should a file turn into a fifo just now, opening it must not wait for a writer.
-_SOURCE_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _SMALL = 128 << 10
 _BLOCK = 512
 _REPORT_EVERY = 1_000
@@ -127,13 +125,13 @@ class _Copier:
 
     def _copy_file(self, path: DirPath, dir_fd: int) -> bool:
         try:
-            source = os.open(path[-1], _SOURCE_FILE, dir_fd=dir_fd)
-        except FileNotFoundError:
-            return False
+            source = open_regular(dir_fd, path[-1])
+        except FileNotFoundError as exc:
+            if not _is_there(path[-1], dir_fd):
+                return False
+            raise BadArchive(f"{_text(path)} changed its type while it was copied") from exc
         try:
             status = os.fstat(source)
-            if not stat.S_ISREG(status.st_mode):
-                raise BadArchive(f"{_text(path)} changed its type while it was copied")
             self._staging.add_file(path, _entry(source, status), lambda target: _copied(source, status, target))
         finally:
             os.close(source)
@@ -143,6 +141,14 @@ class _Copier:
         self._count += 1
         if self._count % _REPORT_EVERY == 0:
             self._progress("copying", self._count, None)
+
+
+def _is_there(name: bytes, dir_fd: int) -> bool:
+    try:
+        os.stat(name, dir_fd=dir_fd, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _text(path: DirPath) -> str:

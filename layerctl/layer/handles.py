@@ -28,15 +28,12 @@ def open_regular(root: int, path: RootPath) -> int:
     """
     parent, name = split(path)
     with DirHandles(root) as handles:
-        directory = handles.get(parent)
-        _check_regular(os.stat(name or b".", dir_fd=directory, follow_symlinks=False))
-        fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY, dir_fd=directory)
+        pin = os.open(name or b".", os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=handles.get(parent))
     try:
-        _check_regular(os.fstat(fd))
-    except OSError:
-        os.close(fd)
-        raise
-    return fd
+        _check_regular(os.fstat(pin))
+        return os.open(f"/proc/self/fd/{pin}", os.O_RDONLY | os.O_CLOEXEC)
+    finally:
+        os.close(pin)
 
 
 def _check_regular(status: os.stat_result) -> None:

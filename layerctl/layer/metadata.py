@@ -5,6 +5,7 @@ Nothing here follows a symlink: each call takes the descriptor of the parent dir
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 
@@ -43,6 +44,24 @@ def path_in(dir_fd: int, name: bytes) -> bytes:
 def open_dir(dir_fd: int, name: bytes) -> int:
     """Opens a subdirectory, never through a symlink."""
     return os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=dir_fd)
+
+
+def open_regular(dir_fd: int, name: bytes) -> int:
+    """Opens a regular file for reading, where somebody may put something else in its place at any time.
+
+    Nothing else is ever opened, not even for an instant: opening a device can set it off.
+
+    Raises:
+        FileNotFoundError: there is none, or it is something else.
+        OSError: it may not be read.
+    """
+    pin = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=dir_fd)
+    try:
+        if not stat.S_ISREG(os.fstat(pin).st_mode):
+            raise FileNotFoundError(errno.ENOENT, "no regular file", os.fsdecode(name))
+        return os.open(b"/proc/self/fd/%d" % pin, os.O_RDONLY | os.O_CLOEXEC)
+    finally:
+        os.close(pin)
 
 
 def make_whiteout(dir_fd: int, name: bytes) -> None:

@@ -16,7 +16,7 @@ from layerctl.errors import UnsafeWriteLayer
 from layerctl.layer.content import digest_fd
 from layerctl.layer.handles import DirHandles
 from layerctl.layer.idmap import overflow_ids
-from layerctl.layer.metadata import is_whiteout, kind_of, path_in
+from layerctl.layer.metadata import is_whiteout, kind_of, open_regular, path_in
 from layerctl.layer.xattrs import XattrNamespace, get_xattr, list_xattrs, read_xattrs
 from layerctl.model.entry import Entry, Kind
 from layerctl.model.ids import Digest
@@ -32,6 +32,7 @@ Unreadable = Callable[[RootPath, OSError | UnsafeWriteLayer], None]
 
 #: What a name says of which somebody has just made something else, or nothing.
 _MOVED = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO, errno.EINVAL}
+#: For a layer that nobody writes to; a third of what :func:`open_regular` costs.
 _OPEN_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
 
 
@@ -140,7 +141,7 @@ class LayerScanner:
         return entry
 
     def _file(self, dir_fd: int, name: bytes, path: RootPath) -> Entry | None:
-        fd = os.open(name, _OPEN_FILE, dir_fd=dir_fd)
+        fd = open_regular(dir_fd, name) if self._tolerant else os.open(name, _OPEN_FILE, dir_fd=dir_fd)
         try:
             status = os.fstat(fd)
             if not stat.S_ISREG(status.st_mode):
@@ -151,7 +152,7 @@ class LayerScanner:
             digest = self._known(path, status, fd) if self._known else None
             size = status.st_size
             if digest is None:
-                digest, size = digest_fd(fd, status.st_size)
+                digest, size = digest_fd(fd, size, at_most=size if self._tolerant else None)
             return self._entry(status, Kind.FILE, fd, names, size=size, digest=digest)
         finally:
             os.close(fd)

@@ -77,12 +77,19 @@ def read_inside(root: int, path: bytes, limit: int) -> bytes | None:
     Raises:
         OSError: ``EFBIG`` beyond the limit, or the file cannot be read.
     """
-    if not is_regular(root, path):
-        return None
-    with open(open_inside(root, path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY), "rb") as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+    try:
+        pin = open_inside(root, path, os.O_PATH)
+    except OSError as exc:
+        if exc.errno in LEADS_NOWHERE:
             return None
-        data = file.read(limit + 1)
+        raise
+    try:
+        if not stat.S_ISREG(os.fstat(pin).st_mode):
+            return None
+        with open(f"/proc/self/fd/{pin}", "rb") as file:  # what was looked at, whatever is there by now
+            data = file.read(limit + 1)
+    finally:
+        os.close(pin)
     if len(data) > limit:
         raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), os.fsdecode(path))
     return data

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import errno
 import os
-import stat
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
 from layerctl.errors import BadArchive, LimitExceeded
 from layerctl.layer.dircursor import DirCursor
+from layerctl.layer.metadata import open_regular
 from layerctl.layer.tarmember import Member
 from layerctl.layer.tarstream import TarStream
 from layerctl.model.entry import Kind
 from layerctl.model.imports import ImportLimits
 from layerctl.source.stream import Slice
 
-_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _ABSENT = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}
 _MAX_DOCUMENT = 8 << 20
 _MAX_LINKS = 16
@@ -59,10 +58,7 @@ class DirFiles:
         """See :meth:`FileSet.open`."""
         fd = self._open(path)
         try:
-            status = os.fstat(fd)
-            if not stat.S_ISREG(status.st_mode):
-                raise BadArchive(f"the image's {path!r} is not a regular file")
-            yield Slice(fd, 0, status.st_size)
+            yield Slice(fd, 0, os.fstat(fd).st_size)
         finally:
             os.close(fd)
 
@@ -70,7 +66,7 @@ class DirFiles:
         *parents, name = os.fsencode(path).split(b"/")
         try:
             with DirCursor(self._dir_fd) as cursor:
-                return os.open(name, _FILE, dir_fd=cursor.at(tuple(parents)))
+                return open_regular(cursor.at(tuple(parents)), name)
         except OSError as exc:
             if exc.errno not in _ABSENT:
                 raise

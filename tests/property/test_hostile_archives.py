@@ -48,6 +48,8 @@ def encoded(step: Step, spelling: str = "plain") -> bytes:
     kinds = {"f": b"0", "d": b"5", "s": b"2", "l": b"1", "c": b"3", "b": b"4", "p": b"6"}
     records = [(b"SCHILY.xattr." + os.fsencode(name), value) for name, value in step.xattrs]
     name, target, before = step.name, step.target, b""
+    if not name or not (target or step.kind not in "sl"):
+        spelling = "plain"  # an empty record takes the keyword back, and what the header says counts
     if spelling == "pax" or max(len(name), len(target)) > 100:
         records += [(b"path", name), (b"linkpath", target)]
         name = target = b"decoy"
