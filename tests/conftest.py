@@ -145,6 +145,44 @@ def shared_repo(imported_once: Path, module_workdir: Path) -> Iterator[Repo]:
         yield repo
 
 
+@pytest.fixture(scope="module")
+def _repo_for_hooks(imported_once: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Repo, bytes]]:
+    top = tmp_path_factory.mktemp("hooked")
+    cli = _command_in(top)
+    cli.on_path()
+    with _running_nothing_at_the_end(_checked_out_copy(imported_once, cli)) as repo:
+        yield repo, (repo.dot / "git/config").read_bytes()
+    _clear(top)
+
+
+@pytest.fixture
+def hooked(_repo_for_hooks: tuple[Repo, bytes]) -> Iterator[Repo]:
+    """Like ``repo``, with ``layerctl`` on PATH for hooks, and no samples. The tests of a module have it in turns.
+
+    After each one it is back at the base image, without hooks, tags and options: that is faster than making one anew.
+    """
+    repo, config = _repo_for_hooks
+    base = repo.git("rev-list", "--max-parents=0", "main").strip()
+    yield repo
+    shutil.rmtree(repo.dot / "hooks")
+    (repo.dot / "hooks").mkdir()
+    (repo.dot / "git/config").write_bytes(config)
+    if any(repo.upper.iterdir()) or repo.head("main") != base:
+        repo.cli("rollback", base, "--discard")
+    for tag in repo.git("tag").split():
+        repo.git("tag", "-d", tag)
+    for path in repo.top.iterdir():
+        if path.name not in (".layerctl", "rootfs"):
+            _remove(path)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
+
+
 def _command_in(directory: Path) -> Layerctl:
     for name in ("home", "top"):
         (directory / name).mkdir()

@@ -67,93 +67,93 @@ def test_after_a_refusal_everything_goes_on(dirty_repo: Repo) -> None:
 
 
 @pytest.mark.parametrize("hook", ["pre-commit", "commit-msg"])
-def test_no_verify_skips_it(repo: Repo, hook: str) -> None:
-    repo.hook(hook, "exit 1")
-    repo.write("etc/new", "x")
-    repo.commit("x", "--no-verify")
+def test_no_verify_skips_it(hooked: Repo, hook: str) -> None:
+    hooked.hook(hook, "exit 1")
+    hooked.write("etc/new", "x")
+    hooked.commit("x", "--no-verify")
 
 
-def test_pre_commit_gets_the_changes_and_the_environment(repo: Repo) -> None:
-    repo.hook("pre-commit", f"cat > {repo.top}/stdin; env > {repo.top}/env; pwd > {repo.top}/pwd")
-    repo.write("etc/new", "x")
-    repo.commit("x")
-    lines = [json.loads(line) for line in (repo.top / "stdin").read_text().splitlines()]
+def test_pre_commit_gets_the_changes_and_the_environment(hooked: Repo) -> None:
+    hooked.hook("pre-commit", f"cat > {hooked.top}/stdin; env > {hooked.top}/env; pwd > {hooked.top}/pwd")
+    hooked.write("etc/new", "x")
+    hooked.commit("x")
+    lines = [json.loads(line) for line in (hooked.top / "stdin").read_text().splitlines()]
     assert [line["kind"] for line in lines if line["path"].endswith("etc/new")] == ["A"]
-    env = dict(line.split("=", 1) for line in (repo.top / "env").read_text().splitlines() if "=" in line)
-    assert env["LAYERCTL_REPO"] == str(repo.dot)
+    env = dict(line.split("=", 1) for line in (hooked.top / "env").read_text().splitlines() if "=" in line)
+    assert env["LAYERCTL_REPO"] == str(hooked.dot)
     assert env["LAYERCTL_WORKTREE"] == "default"
-    assert env["LAYERCTL_ROOTFS"] == str(repo.rootfs)
+    assert env["LAYERCTL_ROOTFS"] == str(hooked.rootfs)
 
 
-def test_commit_msg_may_edit_the_message(repo: Repo) -> None:
-    repo.hook("commit-msg", "echo 'Checked-by: hook' >> \"$1\"")
-    repo.write("etc/new", "x")
-    repo.commit("subject")
-    assert "Checked-by: hook" in repo.cli.json("log")[0]["message"]
+def test_commit_msg_may_edit_the_message(hooked: Repo) -> None:
+    hooked.hook("commit-msg", "echo 'Checked-by: hook' >> \"$1\"")
+    hooked.write("etc/new", "x")
+    hooked.commit("subject")
+    assert "Checked-by: hook" in hooked.cli.json("log")[0]["message"]
 
 
-def test_a_post_hook_that_fails_changes_nothing_that_was_done(repo: Repo) -> None:
-    repo.hook("post-commit", "exit 1")
-    repo.write("etc/new", "x")
-    repo.cli("commit", "-m", "x")
-    assert repo.cli.json("log")[0]["message"] == "x"
+def test_a_post_hook_that_fails_changes_nothing_that_was_done(hooked: Repo) -> None:
+    hooked.hook("post-commit", "exit 1")
+    hooked.write("etc/new", "x")
+    hooked.cli("commit", "-m", "x")
+    assert hooked.cli.json("log")[0]["message"] == "x"
 
 
-def test_a_sample_and_a_file_that_is_not_executable_are_not_run(repo: Repo) -> None:
-    repo.hook("pre-commit", "exit 1").chmod(0o644)
-    repo.write("etc/new", "x")
-    repo.commit("x")
+def test_a_sample_and_a_file_that_is_not_executable_are_not_run(hooked: Repo) -> None:
+    hooked.hook("pre-commit", "exit 1").chmod(0o644)
+    hooked.write("etc/new", "x")
+    hooked.commit("x")
 
 
 @pytest.mark.parametrize("place", ["absolute", "relative"])
-def test_hooks_can_live_elsewhere(repo: Repo, place: str) -> None:
-    folder = repo.top / "team"
+def test_hooks_can_live_elsewhere(hooked: Repo, place: str) -> None:
+    folder = hooked.top / "team"
     folder.mkdir()
-    repo.hook("pre-commit", "exit 1").rename(folder / "pre-commit")
-    repo.cli("config", "core.hooksPath", str(folder) if place == "absolute" else "team")
-    repo.write("etc/new", "x")
-    repo.cli.run("commit", "-m", "x", code=1)
+    hooked.hook("pre-commit", "exit 1").rename(folder / "pre-commit")
+    hooked.cli("config", "core.hooksPath", str(folder) if place == "absolute" else "team")
+    hooked.write("etc/new", "x")
+    hooked.cli.run("commit", "-m", "x", code=1)
 
 
-def test_several_hooks_of_an_event_run_in_order_until_one_refuses(repo: Repo) -> None:
-    repo.hook("pre-commit", "echo first")
-    repo.hook("pre-commit.d/10-a", "echo second")
-    repo.hook("pre-commit.d/20-b", "echo third; exit 1")
-    repo.hook("pre-commit.d/30-c", "echo never")
-    repo.write("etc/new", "x")
-    result = repo.cli.run("commit", "-m", "x", code=1)
+def test_several_hooks_of_an_event_run_in_order_until_one_refuses(hooked: Repo) -> None:
+    hooked.hook("pre-commit", "echo first")
+    hooked.hook("pre-commit.d/10-a", "echo second")
+    hooked.hook("pre-commit.d/20-b", "echo third; exit 1")
+    hooked.hook("pre-commit.d/30-c", "echo never")
+    hooked.write("etc/new", "x")
+    result = hooked.cli.run("commit", "-m", "x", code=1)
     assert result.stderr.splitlines()[:4] == [
         "pre-commit: first",
         "pre-commit.10-a: second",
         "pre-commit.20-b: third",
         "layerctl: the hook pre-commit.20-b refused (exit status 1)",
     ]
-    assert str(repo.dot / "hooks/pre-commit.d/20-b") in result.stderr
+    assert str(hooked.dot / "hooks/pre-commit.d/20-b") in result.stderr
     assert "--no-verify" in result.stderr
 
 
-def test_what_a_pre_commit_hook_changes_is_part_of_the_commit(repo: Repo) -> None:
+def test_what_a_pre_commit_hook_changes_is_part_of_the_commit(hooked: Repo) -> None:
     """And the hook after it sees the changes as they are then."""
-    repo.hook("pre-commit.d/a", 'rm "$LAYERCTL_ROOTFS/srv/cache"; echo stamp > "$LAYERCTL_ROOTFS/etc/stamp"')
-    repo.hook("pre-commit.d/b", f"cat > {repo.top}/seen")
-    repo.write("srv/cache", "big")
-    repo.write("srv/kept", "x")
-    made = repo.commit("x")
+    hooked.hook("pre-commit.d/a", 'rm "$LAYERCTL_ROOTFS/srv/cache"; echo stamp > "$LAYERCTL_ROOTFS/etc/stamp"')
+    hooked.hook("pre-commit.d/b", f"cat > {hooked.top}/seen")
+    hooked.write("srv/cache", "big")
+    hooked.write("srv/kept", "x")
+    made = hooked.commit("x")
     assert made["layer"]["quiescence"] == "sealed"
-    assert repo.changes("diff", "HEAD~1", "HEAD").keys() == {"srv", "srv/kept", "etc/stamp"}
-    assert repo.changes() == {}
-    seen = {json.loads(line)["path"] for line in (repo.top / "seen").read_text().splitlines()}
+    assert hooked.changes("diff", "HEAD~1", "HEAD").keys() == {"srv", "srv/kept", "etc/stamp"}
+    assert hooked.changes() == {}
+    seen = {json.loads(line)["path"] for line in (hooked.top / "seen").read_text().splitlines()}
     assert {"srv/kept", "etc/stamp"} <= seen
     assert "srv/cache" not in seen
 
 
-def test_output_is_streamed_with_the_name_of_the_hook(repo: Repo, spawn: Spawn) -> None:
-    repo.hook("pre-commit", "echo one; while ! [ -e go ]; do sleep 0.01; done; echo two >&2")
-    repo.write("etc/new", "x")
-    process = spawn(repo.cli.start("commit", "-m", "x", stderr=subprocess.PIPE, stdout=subprocess.DEVNULL))
+def test_output_is_streamed_with_the_name_of_the_hook(hooked: Repo, spawn: Spawn) -> None:
+    hooked.hook("pre-commit", "echo one; while ! [ -e go ]; do sleep 0.01; done; echo two >&2")
+    hooked.write("etc/new", "x")
+    process = spawn(hooked.cli.start("commit", "-m", "x", stderr=subprocess.PIPE, stdout=subprocess.DEVNULL))
     assert process.stderr is not None
     assert process.stderr.readline() == b"pre-commit: one\n"
-    (repo.top / "go").touch()
+    (hooked.top / "go").touch()
     assert process.stderr.read() == b"pre-commit: two\n"
     assert process.wait() == 0
 
@@ -198,15 +198,15 @@ _NOTE = 'echo "$LAYERCTL_HOOK $LAYERCTL_WORKTREE $# $LAYERCTL_OLD>$LAYERCTL_NEW"
 # ------------------------------------------------------------------------------------------- reference-transaction
 
 
-def test_a_reference_transaction_is_asked_and_told(repo: Repo) -> None:
-    repo.hook("reference-transaction", 'echo "$1" >> calls; cat >> calls')
-    base = repo.head()
-    one = repo.commit_file("srv/n", "1")["commit"]
-    repo.cli("tag", "v1")
-    repo.cli("tag", "-d", "v1")
-    repo.cli("rollback", "HEAD")  # moves no ref
+def test_a_reference_transaction_is_asked_and_told(hooked: Repo) -> None:
+    hooked.hook("reference-transaction", 'echo "$1" >> calls; cat >> calls')
+    base = hooked.head()
+    one = hooked.commit_file("srv/n", "1")["commit"]
+    hooked.cli("tag", "v1")
+    hooked.cli("tag", "-d", "v1")
+    hooked.cli("rollback", "HEAD")  # moves no ref
     zero = "0" * 40
-    lines = (repo.top / "calls").read_text().splitlines()
+    lines = (hooked.top / "calls").read_text().splitlines()
     assert [line for line in lines if "refs/layerctl/" not in line] == [
         "prepared",
         f"{base} {one} refs/heads/main",
@@ -224,52 +224,49 @@ def test_a_reference_transaction_is_asked_and_told(repo: Repo) -> None:
     assert f"{base} {one} refs/layerctl/worktrees/default" in lines
 
 
-def test_a_reference_transaction_sees_the_state_before_and_after(repo: Repo) -> None:
-    repo.cli.on_path()
-    repo.hook("reference-transaction", 'layerctl log --oneline -n1 >> "seen-$1"')
-    repo.commit_file("srv/n", "1", "the new one")
-    assert "base" in (repo.top / "seen-prepared").read_text()
-    assert "the new one" in (repo.top / "seen-committed").read_text()
+def test_a_reference_transaction_sees_the_state_before_and_after(hooked: Repo) -> None:
+    hooked.hook("reference-transaction", 'layerctl log --oneline -n1 >> "seen-$1"')
+    hooked.commit_file("srv/n", "1", "the new one")
+    assert "base" in (hooked.top / "seen-prepared").read_text()
+    assert "the new one" in (hooked.top / "seen-committed").read_text()
 
 
-def test_a_reference_transaction_is_told_when_it_comes_to_nothing(repo: Repo) -> None:
+def test_a_reference_transaction_is_told_when_it_comes_to_nothing(hooked: Repo) -> None:
     """The hook moves the tag itself, with plain git, so that what it was asked about cannot happen any more."""
-    repo.hook(
+    hooked.hook(
         "reference-transaction",
         'echo "$1" >> calls; [ "$1" = aborted ] || git --git-dir .layerctl/git -c core.hooksPath=/dev/null tag v1',
     )
-    repo.cli.fails(4, "tag", "v1")
-    assert (repo.top / "calls").read_text().split() == ["prepared", "aborted"]
+    hooked.cli.fails(4, "tag", "v1")
+    assert (hooked.top / "calls").read_text().split() == ["prepared", "aborted"]
 
 
-def test_only_prepared_can_be_refused(repo: Repo) -> None:
-    repo.hook("reference-transaction", '[ "$1" != committed ] || exit 5')
-    result = repo.cli("tag", "v1")
+def test_only_prepared_can_be_refused(hooked: Repo) -> None:
+    hooked.hook("reference-transaction", '[ "$1" != committed ] || exit 5')
+    result = hooked.cli("tag", "v1")
     assert "reference-transaction: refused (exit status 5)" in result.stderr
-    assert repo.head("v1") == repo.head()
+    assert hooked.head("v1") == hooked.head()
 
 
 # ------------------------------------------------------------------------------------------- calling layerctl inside
 
 
-def test_a_post_hook_may_call_any_verb(repo: Repo) -> None:
-    repo.cli.on_path()
-    repo.hook("post-commit", "layerctl tag from-hook && layerctl rollback HEAD && echo x > rootfs/srv/y")
-    repo.commit_file("srv/n", "1")
-    assert repo.head("from-hook") == repo.head()
-    assert repo.changes() == {"srv/y": "A"}
+def test_a_post_hook_may_call_any_verb(hooked: Repo) -> None:
+    hooked.hook("post-commit", "layerctl tag from-hook && layerctl rollback HEAD && echo x > rootfs/srv/y")
+    hooked.commit_file("srv/n", "1")
+    assert hooked.head("from-hook") == hooked.head()
+    assert hooked.changes() == {"srv/y": "A"}
 
 
-def test_a_pre_hook_may_look_and_name(repo: Repo) -> None:
-    repo.cli.on_path()
-    repo.hook(
+def test_a_pre_hook_may_look_and_name(hooked: Repo) -> None:
+    hooked.hook(
         "pre-commit", "set -e; layerctl status; layerctl diff --name-status; layerctl log; layerctl tag before-it"
     )
-    repo.write("etc/new", "x")
-    before = repo.head()
-    result = repo.cli("commit", "-m", "x")
+    hooked.write("etc/new", "x")
+    before = hooked.head()
+    result = hooked.cli("commit", "-m", "x")
     assert "A\tetc/new" in result.stderr.replace("?", "\t")
-    assert repo.head("before-it") == before
+    assert hooked.head("before-it") == before
 
 
 @pytest.mark.parametrize(
@@ -282,14 +279,13 @@ def test_a_pre_hook_may_look_and_name(repo: Repo) -> None:
         ("reference-transaction", "rollback", "the worktree 'default'"),
     ],
 )
-def test_what_the_verb_holds_is_busy_at_once(repo: Repo, hook: str, verb: str, what: str) -> None:
+def test_what_the_verb_holds_is_busy_at_once(hooked: Repo, hook: str, verb: str, what: str) -> None:
     """Not after thirty seconds of waiting for a command that waits for the hook."""
-    repo.cli.on_path()
-    repo.commit_file("srv/n", "1")
-    repo.hook(hook, f'[ "$1" = committed ] || {{ layerctl {verb}; echo "status $?"; }}')
-    repo.write("srv/n", "2")
+    hooked.commit_file("srv/n", "1")
+    hooked.hook(hook, f'[ "$1" = committed ] || {{ layerctl {verb}; echo "status $?"; }}')
+    hooked.write("srv/n", "2")
     start = time.monotonic()
-    result = repo.cli(*(["rollback"] if hook == "pre-rollback" else ["commit", "-m", "outer"]))
+    result = hooked.cli(*(["rollback"] if hook == "pre-rollback" else ["commit", "-m", "outer"]))
     assert time.monotonic() - start < 20
     assert "status 4" in result.stderr
     assert what in result.stderr
