@@ -23,6 +23,7 @@
     │   ├── Busy
     │   ├── ContainerRunning
     │   ├── MountpointInUse
+    │   ├── PathConflict
     │   └── RefMoved
     ├── Damaged             5  data is not what it says it is
     │   ├── BadArchive
@@ -43,7 +44,12 @@ line that says what to do next. Translation to a message and an exit status happ
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
 from typing import ClassVar
+
+#: So many paths are named in a message.
+_SHOWN = 10
 
 
 class LayerctlError(Exception):
@@ -196,6 +202,24 @@ class MountpointInUse(Conflict):
 
     name = "mountpoint-in-use"
     default_hint = "use --at DIR to mount somewhere else"
+
+
+class PathConflict(Conflict):
+    """Paths that were changed on two sides, and not in the same way.
+
+    Attributes:
+        paths: what is in conflict: paths with a leading slash, then anything else, readable.
+    """
+
+    name = "path-conflict"
+
+    def __init__(
+        self, message: str, *, paths: Sequence[bytes], more: Sequence[str] = (), hint: str | None = None
+    ) -> None:
+        self.paths = (*(f"/{os.fsdecode(path)}" for path in paths), *more)
+        shown = ", ".join(self.paths[:_SHOWN])
+        left = len(self.paths) - _SHOWN
+        super().__init__(f"{message}: {shown}{f' and {left:,} more' if left > 0 else ''}", hint=hint)
 
 
 class RefMoved(Conflict):

@@ -27,6 +27,7 @@ from layerctl.model.results import (
     ReflogLine,
     RestoreOperationResult,
     RestoreResult,
+    RevertResult,
     RollbackResult,
     Status,
     Tag,
@@ -194,6 +195,17 @@ def rollback(value: RollbackResult) -> Document:
 def restore(value: RestoreResult) -> Document:
     """Paths that were put back."""
     return {"source": value.source.hex, "changes": [change(item) for item in value.changes]}
+
+
+def revert(value: RevertResult) -> Document:
+    """A commit that was taken back."""
+    return {
+        "reverted": value.reverted.hex,
+        "commit": _hex(value.commit),
+        "branch": value.branch,
+        "operation": value.operation,
+        "changes": [change(item) for item in value.changes],
+    }
 
 
 def undo(value: UndoResult) -> Document:

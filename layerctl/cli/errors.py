@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import typer
 
 from layerctl.cli.text import one_line, readable
-from layerctl.errors import Damaged, LayerctlError, MachineLacks, NoPrivilege, NoSpace, UsageError
+from layerctl.errors import Damaged, LayerctlError, MachineLacks, NoPrivilege, NoSpace, PathConflict, UsageError
 
 #: ``sysexits.h``: an internal software error.
 _SOFTWARE = 70
@@ -54,12 +54,14 @@ class Failure:
         message: one sentence on one line.
         hint: one line on what to do.
         exit_code: the exit status.
+        paths: what is in conflict, if that is what stopped it.
     """
 
     name: str
     message: str
     hint: str
     exit_code: int
+    paths: tuple[str, ...] = ()
 
     def to_text(self) -> str:
         """Two lines for people."""
@@ -71,7 +73,10 @@ class Failure:
 
     def to_json(self) -> str:
         """One document for scripts."""
-        document = {"error": self.name, "message": self.message, "hint": self.hint, "exit_code": self.exit_code}
+        document: dict[str, object] = {"error": self.name, "message": self.message, "hint": self.hint}
+        document["exit_code"] = self.exit_code
+        if self.paths:
+            document["paths"] = [readable(path) for path in self.paths]
         return readable(json.dumps(document, ensure_ascii=False)) + "\n"
 
 
@@ -98,7 +103,8 @@ def _expected(exc: LayerctlError, command: str) -> Failure:
     if hint is None:
         general = f"see '{command} --help'" if isinstance(exc, UsageError) else _HINTS.get(exc.exit_code, _HINTS[1])
         hint = _HINTS_BY_NAME.get(exc.name, general)
-    return Failure(exc.name, one_line(exc.message), one_line(hint), exc.exit_code)
+    paths = exc.paths if isinstance(exc, PathConflict) else ()
+    return Failure(exc.name, one_line(exc.message), one_line(hint), exc.exit_code, paths)
 
 
 def _usage(exc: typer.TyperException, command: str) -> Failure:

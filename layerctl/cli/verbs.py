@@ -46,6 +46,7 @@ SECTIONS: tuple[tuple[str, tuple[VerbInfo, ...]], ...] = (
         (
             VerbInfo("rollback", "Go back to an earlier commit, in place"),
             VerbInfo("restore", "Put single files and directories back"),
+            VerbInfo("revert", "Take one commit back with a new one"),
             VerbInfo("undo", "Take the last operation back"),
         ),
     ),

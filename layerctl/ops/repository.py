@@ -274,6 +274,21 @@ class Repository(History, Names, Upkeep):
 
         return restore(self._context, paths, source)
 
+    def revert(self, revision: str, *, message: str | None = None, commit: bool = True) -> results.RevertResult:
+        """Takes one commit's change back, on top of HEAD.
+
+        Args:
+            revision: the commit; what it changed against its first parent is taken back.
+            message: the new commit's message, if not Git's.
+            commit: False leaves the change uncommitted.
+
+        Raises:
+            layerctl.errors.PathConflict: what it changed was changed again, or is changed and not committed.
+        """
+        from layerctl.ops.revert import revert  # noqa: PLC0415
+
+        return revert(self._context, revision, message=message, commit=commit)
+
     def undo(self) -> results.UndoResult:
         """Takes the last operation back."""
         from layerctl.ops.undo import undo  # noqa: PLC0415

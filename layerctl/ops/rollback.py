@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from pathlib import Path
-
 from layerctl.errors import Conflict, NothingToCommit, RevisionNotFound, UsageError
 from layerctl.model.ids import CommitId
 from layerctl.model.operation import Move
 from layerctl.model.results import RollbackResult
-from layerctl.mount.worktree import release_all_aside
 from layerctl.ops.container import refuse_running, stop_running
 from layerctl.ops.context import Context
 from layerctl.ops.heads import advance, keep
 from layerctl.ops.hooking import hooks_of
-from layerctl.ops.rootfs import (
-    has_changes,
-    mount_of,
-    overlay_spec,
-    prepare_write_layer,
-    record_move,
-    remount,
-    set_aside,
-)
+from layerctl.ops.rootfs import has_changes, prepare_write_layer
+from layerctl.ops.switch import switch
 
 
 def rollback(context: Context, revision: str | None, *, count: int, discard: bool, stop: bool) -> RollbackResult:
@@ -71,28 +60,13 @@ def _parents_back(context: Context, start: CommitId, count: int) -> CommitId:
 
 
 def _perform(context: Context, old: CommitId, new: CommitId, *, discard: bool) -> int:
-    mount = mount_of(context)
-    record = replace(context.worktree.record, base=new, targets=())
-    spec = overlay_spec(context, record)
+    context.store.layers.stack(new, context.progress)
+
+    def moves(number: int) -> list[Move]:
+        if old == new:
+            return []
+        return [*advance(context, old, new, f"rollback: moving to {new.short}"), *keep(context, number, [old])]
+
     with context.store.staging("rollback") as staging:
         fresh = prepare_write_layer(context, staging, new)
-        with context.applying() as number:
-            aside = f"tmp/{staging.name}/old" if discard else f"parked/{number}"
-            moves: list[Move] = [
-                *(advance(context, old, new, f"rollback: moving to {new.short}") if old != new else []),
-                *(keep(context, number, [old]) if old != new else []),
-                *set_aside(context, aside, keep=discard),
-                *fresh,
-                record_move(context, record),
-            ]
-            context.perform(number, "rollback", moves)
-        release_all_aside(context.layout.parked)
-        remount(context, mount, spec, _aside(context, number) if not discard else None)
-    return number
-
-
-def _aside(context: Context, number: int) -> Path:
-    """Where the mount that was in use goes: beside its parked write layer."""
-    folder = context.layout.parked / str(number) / "mount"
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return folder
+        return switch(context, "rollback", new, fresh, moves, drop=staging if discard else None)

@@ -1,0 +1,149 @@
+"""Giving a worktree another base and another write layer, in one operation: the heart of whatever goes back."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from layerctl.layer.build import CopyPlacer, LinkPlacer, Placer, build_layer
+from layerctl.model.commit import ImageCommit
+from layerctl.model.entry import Entry
+from layerctl.model.ids import CommitId, ObjectId
+from layerctl.model.listing import format_entry
+from layerctl.model.operation import Move, Rename
+from layerctl.model.scan import RootPath
+from layerctl.mount.worktree import release_all_aside
+from layerctl.ops.context import Context
+from layerctl.ops.rootfs import (
+    mount_of,
+    open_upper,
+    overlay_spec,
+    prepare_write_layer,
+    record_move,
+    remount,
+    set_aside,
+)
+from layerctl.snapshot.compare import compare
+from layerctl.snapshot.delta import make_delta
+from layerctl.snapshot.objects import ObjectStore
+from layerctl.snapshot.walk import entry_text
+
+#: The moves of refs and files that belong to an operation, by its number.
+Moves = Callable[[int], Sequence[Move]]
+
+
+def switch(
+    context: Context,
+    verb: str,
+    base: CommitId,
+    write_layer: Sequence[Rename],
+    moves: Moves,
+    *,
+    drop: Path | None = None,
+) -> int:
+    """Sets the write layer aside whole and mounts another one over a commit, in place, whoever is in there.
+
+    Args:
+        context: whose rootfs; no container may run in it.
+        verb: for the operation log.
+        base: the commit that the new write layer lies on.
+        write_layer: the moves that put it in its place, from :func:`layerctl.ops.rootfs.prepare_write_layer`.
+        moves: everything else that the operation does; made first.
+        drop: a staging folder that takes the old write layer; None parks it, and an undo brings it back.
+
+    Returns:
+        The operation's number.
+    """
+    mount = mount_of(context)
+    record = replace(context.worktree.record, base=base, targets=())
+    with context.applying() as number:
+        aside = f"parked/{number}" if drop is None else f"tmp/{drop.name}/old"
+        context.perform(
+            number,
+            verb,
+            [
+                *moves(number),
+                *set_aside(context, aside, keep=drop is not None),
+                *write_layer,
+                record_move(context, record),
+            ],
+        )
+    release_all_aside(context.layout.parked)
+    spec = overlay_spec(context, context.worktree.record)
+    remount(context, mount, spec, _aside(context, number) if drop is None else None)
+    return number
+
+
+def _aside(context: Context, number: int) -> Path:
+    """Where the mount that was in use goes: beside its parked write layer."""
+    folder = context.layout.parked / str(number) / "mount"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder
+
+
+def fill_write_layer(
+    context: Context, staging: Path, base: ImageCommit, objects: ObjectStore, shown: ObjectId, place: Placer
+) -> list[Rename]:
+    """Makes a write layer that shows a snapshot over a commit.
+
+    Args:
+        context: whose it will be.
+        staging: a private folder for it.
+        base: the commit below.
+        objects: where the snapshots are.
+        shown: what shall show.
+        place: provides the content.
+
+    Returns:
+        The moves that put it in its place.
+    """
+    moves = prepare_write_layer(context, staging, base.id)
+    if shown != base.snapshot:
+        delta = make_delta(objects, shown, compare(objects, base.snapshot, shown))
+        fd = os.open(staging / "upper", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            build_layer(delta, fd, place, context.namespace, context.progress)
+        finally:
+            os.close(fd)
+    return moves
+
+
+@contextmanager
+def taken_from(
+    context: Context, objects: ObjectStore, theirs: ImageCommit, ours: ImageCommit | None = None
+) -> Iterator[Placer]:
+    """Copies what is as in one commit from there, everything else from another one.
+
+    Never by hard link: an inode that is in two layers of one stack would show as a link between them, and one that is
+    in a layer and a write layer could be written to.
+
+    Args:
+        context: the repository.
+        objects: where the snapshots are.
+        theirs: the first commit.
+        ours: the other one; None is the rootfs.
+    """
+    with ExitStack() as stack:
+        first = _copies(context, stack, theirs.id)
+        base = ours.id if ours is not None else context.worktree.record.base
+        second: Placer = _copies(context, stack, base)
+        if ours is None:
+            rootfs = CopyPlacer(stack.enter_context(open_upper(context)), context.namespace, second)
+            stack.callback(rootfs.close)
+            second = rootfs
+
+        def place(path: RootPath, entry: Entry, dir_fd: int, name: bytes) -> bool:
+            same = entry_text(objects, theirs.snapshot, path) == format_entry(entry)
+            return (first if same else second)(path, entry, dir_fd, name)
+
+        yield place
+
+
+def _copies(context: Context, stack: ExitStack, commit: CommitId | None) -> LinkPlacer:
+    roots = stack.enter_context(context.store.layers.open_stack(commit))
+    place = LinkPlacer((), context.namespace, below=roots)
+    stack.callback(place.close)
+    return place
