@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from collections.abc import Iterable
 from typing import Any
 
 from layerctl.model.blame import Blame
@@ -35,6 +36,7 @@ from layerctl.model.results import (
     WorktreeInfo,
 )
 from layerctl.model.scan import RootPath
+from layerctl.model.search import FoundFile
 
 Document = dict[str, Any]
 
@@ -162,6 +164,17 @@ def _brief(value: ImageCommit) -> Document:
         "date": value.date.isoformat(),
         "subject": value.subject,
     }
+
+
+def grep(commit: CommitId | None, found: Iterable[FoundFile]) -> Document:
+    """What matched; a file whose lines are not told is one match without a line."""
+    matches: list[Document] = []
+    for file in found:
+        if not file.hits:
+            matches.append({**path(file.path), "binary": file.binary, "line": None, "text": None})
+        for hit in file.hits:
+            matches.append({**path(file.path), "binary": False, "line": hit.number, **_bytes("text", hit.line)})
+    return {"commit": _hex(commit), "matches": matches}
 
 
 def worktree(value: WorktreeInfo) -> Document:

@@ -43,6 +43,11 @@ class Output:
         return self._style(sys.stdout)
 
     @property
+    def to_terminal(self) -> bool:
+        """Whether a person looks at stdout."""
+        return sys.stdout.isatty()
+
+    @property
     def width(self) -> int:
         """Columns of the terminal (or COLUMNS); 80 where there is none."""
         return shutil.get_terminal_size().columns

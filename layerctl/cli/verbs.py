@@ -57,6 +57,7 @@ SECTIONS: tuple[tuple[str, tuple[VerbInfo, ...]], ...] = (
             VerbInfo("show", "One commit, or one path of it", reads_only=True),
             VerbInfo("diff", "What differs between two commits, or the rootfs and a commit", reads_only=True),
             VerbInfo("blame", "Who last changed each line, or each entry of a directory", reads_only=True),
+            VerbInfo("grep", "Lines of text files that match, in any commit", reads_only=True),
             VerbInfo("reflog", "Where a branch or HEAD has been", reads_only=True),
             VerbInfo("op", "The operations on this repository, and any earlier state of it"),
         ),

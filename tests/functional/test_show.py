@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
+import subprocess
+import sys
 
 import pytest
 
@@ -96,6 +99,64 @@ def test_an_unknown_revision_is_not_found(repo: Repo) -> None:
     repo.cli.fails(3, "show", "nonsense:etc/motd")
 
 
-def test_a_fifo_is_described_not_opened(repo: Repo) -> None:
-    result = repo.cli.run("show", "HEAD:run/fifo", check=False, timeout=20)
-    assert result.code in (0, 1, 2, 3)
+@pytest.mark.parametrize(
+    ("path", "shown"),
+    [
+        ("run/fifo", r"prw-r----- 0 0 0 \S+ \S+ fifo"),
+        ("dev/null", r"crw-rw-rw- 0 0 1, 3 \S+ \S+ null"),
+        ("dev/high", r"brw-rw---- 0 0 259, 70000 \S+ \S+ high"),
+    ],
+)
+def test_what_has_no_content_is_described_not_opened(repo: Repo, path: str, shown: str) -> None:
+    [line] = repo.cli("show", f"HEAD:{path}", timeout=20).lines
+    assert re.fullmatch(shown, line), line
+
+
+def test_a_symlink_is_its_target(repo: Repo) -> None:
+    assert repo.cli("show", "HEAD:usr/lib/soft").out == b"/absolute/../target"
+    assert repo.cli("show", "HEAD:usr/lib/dangling").out == b"nowhere\xff"
+
+
+def test_a_directory_of_odd_names_has_one_line_for_each(repo: Repo) -> None:
+    lines = repo.cli("show", "HEAD:odd").lines
+    assert len(lines) == len(os.listdir(repo.rootfs / "odd"))
+    assert not any("\033" in line for line in lines)
+
+
+def test_a_huge_file_is_streamed(repo: Repo) -> None:
+    """64 MiB through a process that may have less than that in memory beyond what it starts with."""
+    with open(repo.rootfs / "huge", "wb") as file:
+        for _ in range(64):
+            file.write(os.urandom(1 << 20))
+    repo.commit("huge")
+    script = (
+        "import resource, sys; from layerctl.cli import main; status = main(sys.argv[1:]);"
+        "sys.stderr.write(str(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss))"
+    )
+    used = {}
+    for path in ("etc/motd", "huge"):
+        command = [sys.executable, "-c", script, "show", f"HEAD:{path}"]
+        done = subprocess.run(command, cwd=repo.top, env=repo.cli.environment(), capture_output=True)
+        used[path] = int(done.stderr)
+    assert len(done.stdout) == 64 << 20
+    assert used["huge"] - used["etc/motd"] < 24 << 10, "kilobytes"
+
+
+def test_content_that_is_missing_or_wrong_is_damage(repo: Repo) -> None:
+    made = repo.commit_file("srv/f", "right\n")
+    stored = repo.layer_fs(made) / "srv/f"
+    stored.write_bytes(b"wrong\n")
+    result = repo.cli.run("show", "HEAD:srv/f", code=5)
+    assert "not what its commit recorded" in result.stderr
+    stored.unlink()
+    repo.cli.fails(5, "show", "HEAD:srv/f")
+    (repo.layer_fs(made)).rename(repo.top / "away")
+    assert "is missing" in repo.cli.fails(5, "show", "HEAD:srv/f").stderr
+
+
+def test_another_file_of_a_lower_layer_never_shows_instead(repo: Repo) -> None:
+    """If a layer has lost its file, the version below it is not what was asked for."""
+    made = repo.commit_file("etc/motd", "new\n")
+    (repo.layer_fs(made) / "etc/motd").unlink()
+    result = repo.cli.run("show", "HEAD:etc/motd", check=False)
+    assert result.code == 5

@@ -12,6 +12,7 @@ from layerctl.cli import documents
 from layerctl.cli.commands.rollback import summary
 from layerctl.cli.render.blame import blame_lines
 from layerctl.cli.render.changes import list_changes, name_status, visible
+from layerctl.cli.render.grep import GrepFormat
 from layerctl.cli.render.listing import listing_lines
 from layerctl.cli.render.log import LogFormat, graph_lines, log_lines
 from layerctl.cli.render.operations import operation_lines
@@ -26,6 +27,7 @@ from layerctl.model.change import Change
 from layerctl.model.operation import FileMove, Operation, RefMove, Rename
 from layerctl.model.results import Branch, Check, Diff, LogEntry, ReflogLine, RollbackResult, Tag, WorktreeInfo
 from layerctl.model.scan import RootPath
+from layerctl.model.search import FoundFile, Hit
 from tests.golden.compare import check
 from tests.unit.cli.samples import (
     ADA,
@@ -151,6 +153,13 @@ BLAMED_LINES = tuple(
     BlamedLine(number + 1, text, history()[number % 5].commit)
     for number, text in enumerate([b"one\n", b"two \033[1m\xff\n", b"\n", *[b"\tx\n"] * 7])
 )
+FOUND = [
+    FoundFile(
+        b"etc/motd", False, (Hit(1, b"one needle, two needles", ((4, 10), (16, 22))), Hit(12, b"needle", ((0, 6),)))
+    ),
+    FoundFile(b"etc/t\tab\xff", False, (Hit(3, b"a\033[2Jneedle\xff", ((5, 11),)),)),
+    FoundFile(b"usr/bin/tool", True),
+]
 ROLLBACK = RollbackResult(TWO, ONE, 12, True, "main", "/srv/app/rootfs")
 
 OUTPUTS: dict[str, Iterable[str]] = {
@@ -181,6 +190,9 @@ OUTPUTS: dict[str, Iterable[str]] = {
     "blame-directory-color": blame_lines(Blame(TWO, b"etc", folder(), entries=BLAMED_ENTRIES), NOW, COLOR),
     "blame-lines": blame_lines(Blame(TWO, b"f", file(), lines=BLAMED_LINES), NOW, PLAIN),
     "blame-lines-color": blame_lines(Blame(TWO, b"f", file(), lines=BLAMED_LINES), NOW, COLOR),
+    "grep": GrepFormat(PLAIN).lines(FOUND),
+    "grep-color": GrepFormat(COLOR, "v1", numbers=True, clean=True).lines(FOUND),
+    "grep-names": GrepFormat(PLAIN, "HEAD~2", names_only=True).lines(FOUND),
     "tag": tag_lines(TAGS, PLAIN),
     "tag-verbose": tag_lines(TAGS, PLAIN, verbose=True),
     "reflog": reflog_lines(REFLOG, PLAIN),
@@ -201,13 +213,15 @@ OUTPUTS: dict[str, Iterable[str]] = {
 
 #: Git itself leaves a space there: an empty line of context, and a tab after a name with spaces.
 _MAY_TRAIL = {"diff-patch"}
+#: Content that goes to a pipe.
+_AS_IT_IS = {"grep"}
 
 
 @pytest.mark.parametrize("name", OUTPUTS)
 def test_output(name: str) -> None:
     lines = list(OUTPUTS[name])
     assert [line for line in lines if line != line.rstrip() and name not in _MAY_TRAIL] == []
-    assert [line for line in lines if "\033" in line and "color" not in name] == []
+    assert [line for line in lines if "\033" in line and "color" not in name and name not in _AS_IT_IS] == []
     check(f"output/{name}", lines)
 
 

@@ -11,6 +11,7 @@ from layerctl.model.config import ImageConfig
 from layerctl.model.ids import CommitId
 from layerctl.model.operation import Operation
 from layerctl.model.scan import RootPath
+from layerctl.model.search import FoundFile, Query
 from layerctl.ops.context import Context
 
 
@@ -65,6 +66,27 @@ class History:
         from layerctl.ops.blame import blame  # noqa: PLC0415
 
         return blame(self._context, path, revision)
+
+    def grep(
+        self, query: Query, revision: str | None = None, *, paths: Sequence[RootPath] = ()
+    ) -> tuple[CommitId | None, Iterator[FoundFile]]:
+        """Searches the regular files of a commit, or (None) of the rootfs as it is.
+
+        Args:
+            query: what to look for.
+            revision: a commit.
+            paths: only files at or below these.
+
+        Returns:
+            The commit, and the files that match, sorted by path; each is searched when it is asked for.
+
+        Raises:
+            UsageError: a pattern is no regular expression.
+            PathNotFound: one of the paths does not exist.
+        """
+        from layerctl.ops.grep import grep  # noqa: PLC0415
+
+        return grep(self._context, query, revision, paths=paths)
 
     def image_config(self, commit: ImageCommit) -> ImageConfig:
         """The OCI image config of a commit."""
