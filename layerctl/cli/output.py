@@ -16,7 +16,7 @@ from layerctl.cli.pager import Pager
 from layerctl.cli.render.progress import ProgressBar
 from layerctl.cli.render.style import Style
 from layerctl.cli.settings import Settings
-from layerctl.cli.text import printable, readable
+from layerctl.cli.text import for_terminal, printable, readable
 
 
 @dataclass(slots=True)
@@ -70,9 +70,10 @@ class Output:
     def page(self, lines: Iterable[str]) -> None:
         """Many lines, through the pager on a terminal."""
         self.close()
+        fit = for_terminal if sys.stdout.isatty() else str
         with self._pager() as write:
             for line in lines:
-                write(line + "\n")
+                write(fit(line) + "\n")
 
     @contextmanager
     def _pager(self) -> Iterator[Any]:

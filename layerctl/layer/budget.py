@@ -19,7 +19,7 @@ class Budget:
     Attributes:
         limits: the bounds.
         entries: entries so far.
-        content: bytes of content so far; a sparse file counts with its holes.
+        content: bytes of content, names and attributes so far; a sparse file counts with its holes.
     """
 
     limits: ImportLimits
@@ -33,7 +33,7 @@ class Budget:
             LimitExceeded: that was one too many.
         """
         self.entries += 1
-        self.content += size
+        self.content += size + len(name)
         if self.entries > self.limits.max_entries:
             raise LimitExceeded(f"the archive has more than {self.limits.max_entries} entries")
         if self.content > self.limits.max_bytes:
@@ -56,6 +56,10 @@ class Budget:
         if b"\0" in name or any(len(part.removeprefix(_WHITEOUT)) > _MAX_NAME for part in parts):
             raise BadArchive(
                 f"the archive's entry {_shortened(name)} is not a path: a name has 1 to 255 bytes, none NUL"
+            )
+        if any(len(part) > self.limits.max_name for part in parts):
+            raise LimitExceeded(
+                f"the archive's entry {_shortened(name)} has a name of over {self.limits.max_name} bytes in it"
             )
         if len(parts) > self.limits.max_depth:
             raise LimitExceeded(f"the archive's entry {_shortened(name)} is over {self.limits.max_depth} levels deep")

@@ -95,7 +95,10 @@ class TarStream:
         with self:
             extension = Extension(dict(self._globals))
             extended = False
+            start = self.offset
             while (header := self._header()) is not None:
+                if self.offset - start > _MAX_EXTENSION:
+                    raise ValueError("extension headers of an absurd size precede an entry")
                 if header.type == _VOLUME_LABEL:
                     continue
                 if header.type != _GLOBAL_EXTENSION and header.type not in _LOCAL_EXTENSIONS:

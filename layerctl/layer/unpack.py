@@ -77,7 +77,7 @@ class _Unpacker:
         try:
             for member in self._stream:
                 name = member.name
-                self._budget.spend(name, max(member.stored, member.entry.size))
+                self._budget.spend(name, max(member.stored, member.entry.size) + _attributes(member))
                 self._take(member, meaning_of(self._budget.components(name)))
             return self._staging.finish()
         except OSError as exc:
@@ -129,6 +129,10 @@ class _Unpacker:
             self._staging.add_file(target, entry, lambda new: _copied(fd, new))
         finally:
             os.close(fd)
+
+
+def _attributes(member: Member) -> int:
+    return sum(len(name) + len(value) for name, value in member.entry.xattrs)
 
 
 def _copied(source: int, target: int) -> tuple[Digest, int]:

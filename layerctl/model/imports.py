@@ -15,10 +15,12 @@ class ImportLimits:
     """Bounds on what an archive may unpack to; each one configurable as ``import.<name>``.
 
     Attributes:
-        max_bytes: content of one image, uncompressed bytes.
+        max_bytes: content, names and attributes of one image, uncompressed bytes.
         max_entries: entries of one image.
         max_depth: path components of one entry.
         max_path: bytes of one path.
+        max_name: bytes of one component of a path; the kernel takes no more than 255.
+        max_layers: layers of one image.
         max_ratio: uncompressed bytes per compressed byte, once an archive is over 16 MiB.
     """
 
@@ -26,6 +28,8 @@ class ImportLimits:
     max_entries: int = 20_000_000
     max_depth: int = 1_000
     max_path: int = 65_536
+    max_name: int = 255
+    max_layers: int = 500
     max_ratio: int = 2_000
 
 

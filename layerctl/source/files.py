@@ -89,6 +89,8 @@ class TarFiles:
         for member in stream:
             if stream.offset + member.stored > archive.size:
                 raise BadArchive(f"the archive is cut short: it ends in {os.fsdecode(member.name)!r}")
+            if len(member.name) > limits.max_path:
+                raise LimitExceeded(f"the archive has a name of over {limits.max_path} bytes")
             self._add(member, Slice(archive.fd, archive.offset + stream.offset, member.stored))
             if len(self._files) > limits.max_entries:
                 raise LimitExceeded(f"the archive has more than {limits.max_entries} entries")

@@ -46,6 +46,8 @@ def unpack_image(
         DigestMismatch: a layer is not what the config or its descriptor says.
         LimitExceeded: all in all it is too much.
     """
+    if len(layers) > request.limits.max_layers:
+        raise LimitExceeded(f"the image has {len(layers)} layers, more than {request.limits.max_layers}")
     digests = diff_ids(config)
     if len(digests) != len(layers):
         raise BadArchive(f"the image has {len(layers)} layers, but its config tells of {len(digests)}")

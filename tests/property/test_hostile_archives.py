@@ -35,7 +35,7 @@ _UP = b"../" * 12
 
 @pytest.fixture
 def grounds(tmp_path: Path) -> Iterator[Grounds]:
-    yield Grounds(tmp_path)
+    yield Grounds(tmp_path / "grounds")
     unmount_below(tmp_path)
     shutil.rmtree(tmp_path, ignore_errors=True)
 

@@ -25,6 +25,7 @@ class Grounds:
     """
 
     def __init__(self, outer: Path) -> None:
+        outer.mkdir()
         self.outer = outer
         self.canary = _make_canary(outer / "canary")
         self.top = outer / "top"

@@ -207,3 +207,16 @@ def test_progress_is_for_people_at_a_terminal(
 
 def test_no_progress_on_a_pipe() -> None:
     assert not output().shows_progress
+
+
+def test_control_characters_of_a_container_do_not_reach_a_terminal(pretend: Callable[[], None]) -> None:
+    """Colours that layerctl makes stay; what could retitle, move the cursor or answer does not get through."""
+    pretend()
+    output(PAGER="").page(["\033[1m+\033[0m\033]0;title\a\033[2J\x9b6n\r\tend"])
+    sys.stdout.flush()
+    assert sys.stdout.buffer.getvalue() == b"\033[1m+\033[0m?]0;title??[2J?6n?\tend\n"  # type: ignore[attr-defined]
+
+
+def test_a_pipe_gets_every_byte(capsys: pytest.CaptureFixture[str]) -> None:
+    output().page(["\033]0;title\a\r"])
+    assert capsys.readouterr().out == "\033]0;title\a\r\n"

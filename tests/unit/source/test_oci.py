@@ -445,8 +445,8 @@ def test_a_document_of_absurd_size(load: Import, layout: OciLayout) -> None:
 def test_limits_hold_for_the_whole_image(load: Import, workdir: Path) -> None:
     layers = [tar_of(entry(f"f{number}", bytes(1000))) for number in range(4)]
     built = simple_layout(workdir / "image", layers)
-    load(f"oci:{built.root}", limits=ImportLimits(max_bytes=4000, max_entries=4))
-    for limits in (ImportLimits(max_bytes=3999), ImportLimits(max_entries=3)):
+    load(f"oci:{built.root}", limits=ImportLimits(max_bytes=4008, max_entries=4))
+    for limits in (ImportLimits(max_bytes=4007), ImportLimits(max_entries=3)):
         with pytest.raises(LimitExceeded):
             load(f"oci:{built.root}", limits=limits)
 
