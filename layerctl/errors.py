@@ -214,12 +214,12 @@ class PathConflict(Conflict):
     name = "path-conflict"
 
     def __init__(
-        self, message: str, *, paths: Sequence[bytes], more: Sequence[str] = (), hint: str | None = None
+        self, message: str, *, paths: Sequence[bytes] = (), more: Sequence[str] = (), hint: str | None = None
     ) -> None:
         self.paths = (*(f"/{os.fsdecode(path)}" for path in paths), *more)
-        shown = ", ".join(self.paths[:_SHOWN])
+        shown = f": {', '.join(self.paths[:_SHOWN])}" if self.paths else ""
         left = len(self.paths) - _SHOWN
-        super().__init__(f"{message}: {shown}{f' and {left:,} more' if left > 0 else ''}", hint=hint)
+        super().__init__(f"{message}{shown}{f' and {left:,} more' if left > 0 else ''}", hint=hint)
 
 
 class RefMoved(Conflict):

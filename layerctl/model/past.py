@@ -1,13 +1,15 @@
 """What a repository was like earlier, told by the operations since.
 
 A write layer that a commit used up is in a layer now, and its worktree went on with an empty one over that layer's
-commit: the same rootfs in another form. Going back to a time before the commit means that form.
+commit: the same rootfs in another form. Going back to a time before the commit means that form. A stash uses a write
+layer up in the same way, but its worktree goes on over HEAD's commit; going back means an empty write layer over the
+stash.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from layerctl.model.operation import FileMove, Move, Operation, RefMove, Rename
 
@@ -36,12 +38,14 @@ class PastWorktree:
         head: the content of its HEAD; None if that was not changed.
         upper: its write layer; None if there was none, or if it was deleted since.
         record: the record that belongs to the write layer; None if both are as they were.
+        files: the content of other small files in the folder that were changed; None is "does not exist".
     """
 
     folder: str | None
     head: str | None = None
     upper: str | None = None
     record: str | None = None
+    files: Mapping[str, str | None] = field(default_factory=dict)
 
     @property
     def has_same_rootfs(self) -> bool:
@@ -106,11 +110,12 @@ class _Follower:
         self._upper: str | None = f"{folder}/upper"
         self._head: str | None = None
         self._record: str | None = None
+        self._files: dict[str, str | None] = {}
 
     def follow(self, operation: Operation) -> bool:
         """Takes one operation into account; False if it turns out that there was no such worktree before."""
         was_in_place = self._is_in_place
-        record: FileMove | None = None
+        records: list[FileMove] = []
         for move in operation.moves:
             if isinstance(move, Rename):
                 if move.target == self._folder:
@@ -121,15 +126,19 @@ class _Follower:
                     return False
                 self._head = move.old if self._head is None else self._head
             elif isinstance(move, FileMove) and move.path == f"{self._folder}/worktree.json":
-                record = move
-        if record is not None:
-            self._take_record(record, was_in_place)
+                records.append(move)
+            elif isinstance(move, FileMove) and move.path.startswith(f"{self._folder}/"):
+                self._files.setdefault(move.path.removeprefix(f"{self._folder}/"), move.old)
+        if len(records) > 1 and was_in_place:  # a stash: first the write layer was used up, then another base came
+            self._upper, self._record = None, records[-1].old
+        elif records:
+            self._take_record(records[-1], was_in_place)
         return True
 
     def result(self) -> PastWorktree:
         """Where everything is now."""
         record = None if self._is_in_place else self._record
-        return PastWorktree(self._folder, self._head, self._upper, record)
+        return PastWorktree(self._folder, self._head, self._upper, record, self._files)
 
     @property
     def _is_in_place(self) -> bool:

@@ -241,42 +241,6 @@ class RollbackResult:
 
 
 @dataclass(frozen=True, slots=True)
-class RestoreResult:
-    """What ``restore`` did.
-
-    Attributes:
-        source: the commit that paths were taken from.
-        changes: how the rootfs changed, sorted by path.
-    """
-
-    source: CommitId
-    changes: tuple[Change, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class RevertResult:
-    """What ``revert`` did.
-
-    Attributes:
-        reverted: the commit that was taken back.
-        commit: the new commit; None if the change is uncommitted.
-        branch: None if HEAD is detached.
-        subject: first line of the new commit's message.
-        layer: the new commit's layer.
-        operation: its number, for ``undo``.
-        changes: what that does to HEAD, sorted by path.
-    """
-
-    reverted: CommitId
-    commit: CommitId | None
-    branch: str | None
-    subject: str
-    layer: LayerDescriptor | None
-    operation: int
-    changes: tuple[Change, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class UndoResult:
     """What ``undo`` did.
 

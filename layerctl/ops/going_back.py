@@ -177,7 +177,7 @@ def _moves(step: _Step, aside: str) -> list[Move]:
         return moves
     if not step.stays:
         moves.append(Rename(folder, step.home))
-    return [*moves, *_write_layer_moves(step, folder, aside), *_head_moves(step, folder)]
+    return [*moves, *_write_layer_moves(step, folder, aside), *_head_moves(step, folder), *_file_moves(step, folder)]
 
 
 def _write_layer_moves(step: _Step, folder: str, aside: str) -> list[Move]:
@@ -202,6 +202,16 @@ def _head_moves(step: _Step, folder: str) -> list[Move]:
     if step.past.head is None or step.past.head == now:
         return []
     return [FileMove(f"{step.home}/HEAD", now, step.past.head)]
+
+
+def _file_moves(step: _Step, folder: str) -> list[Move]:
+    moves: list[Move] = []
+    for name, then in step.past.files.items():
+        path = step.context.layout.root / folder / name
+        now = path.read_text() if path.exists() else None
+        if now != then:
+            moves.append(FileMove(f"{step.home}/{name}", now, then))
+    return moves
 
 
 def _ref_moves(context: Context, past: Past, number: int, message: str) -> list[Move]:

@@ -6,7 +6,7 @@ import json
 import math
 import os
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -93,7 +93,12 @@ def offer_changes(context: Context, hooks: Hooks) -> None:
 
 def change_lines(context: Context) -> bytes:
     """What differs from HEAD, one JSON document a line."""
-    return "".join(f"{json.dumps(change_document(change))}\n" for change in uncommitted(context)).encode()
+    return lines_of(uncommitted(context))
+
+
+def lines_of(changes: Iterable[Change]) -> bytes:
+    """Changes as hooks get them: one JSON document a line."""
+    return "".join(f"{json.dumps(change_document(change))}\n" for change in changes).encode()
 
 
 def offer_message(context: Context, hooks: Hooks, message: str) -> str:

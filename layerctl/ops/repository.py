@@ -17,6 +17,7 @@ from layerctl.model.scan import RootPath
 from layerctl.ops.context import Context
 from layerctl.ops.facade.history import History
 from layerctl.ops.facade.names import Names
+from layerctl.ops.facade.recovery import Recovery
 from layerctl.ops.facade.upkeep import Upkeep
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from layerctl.runtime import RunResult
 
 
-class Repository(History, Names, Upkeep):
+class Repository(History, Names, Recovery, Upkeep):
     """A layerctl repository, seen from one of its worktrees.
 
     Every method may raise any :class:`layerctl.errors.LayerctlError`; what it says is meant for people. Instances are
@@ -262,32 +263,6 @@ class Repository(History, Names, Upkeep):
         from layerctl.ops.rollback import rollback  # noqa: PLC0415
 
         return rollback(self._context, revision, count=count, discard=discard, stop=stop)
-
-    def restore(self, paths: Sequence[RootPath], source: str | None = None) -> results.RestoreResult:
-        """Makes paths of the rootfs what they are in a commit (HEAD by default), while it is in use.
-
-        Args:
-            paths: files or directories; what the commit does not have is deleted, the empty path is everything.
-            source: a revision.
-        """
-        from layerctl.ops.restore import restore  # noqa: PLC0415
-
-        return restore(self._context, paths, source)
-
-    def revert(self, revision: str, *, message: str | None = None, commit: bool = True) -> results.RevertResult:
-        """Takes one commit's change back, on top of HEAD.
-
-        Args:
-            revision: the commit; what it changed against its first parent is taken back.
-            message: the new commit's message, if not Git's.
-            commit: False leaves the change uncommitted.
-
-        Raises:
-            layerctl.errors.PathConflict: what it changed was changed again, or is changed and not committed.
-        """
-        from layerctl.ops.revert import revert  # noqa: PLC0415
-
-        return revert(self._context, revision, message=message, commit=commit)
 
     def undo(self) -> results.UndoResult:
         """Takes the last operation back."""

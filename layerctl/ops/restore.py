@@ -15,7 +15,7 @@ from layerctl.model.commit import ImageCommit
 from layerctl.model.entry import Entry, Kind
 from layerctl.model.ids import ObjectId
 from layerctl.model.listing import parse_entry
-from layerctl.model.results import RestoreResult
+from layerctl.model.recovery import RestoreResult
 from layerctl.model.scan import RootPath
 from layerctl.mount.table import Mount, read_mounts
 from layerctl.ops.context import Context

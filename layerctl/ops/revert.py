@@ -17,7 +17,7 @@ from layerctl.model.configmerge import merge_config
 from layerctl.model.ids import ObjectId
 from layerctl.model.layer import LayerDescriptor, Quiescence
 from layerctl.model.operation import Move
-from layerctl.model.results import RevertResult
+from layerctl.model.recovery import RevertResult
 from layerctl.ops.adopt import adopt, describe, is_noise
 from layerctl.ops.container import refuse_running
 from layerctl.ops.context import Context

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from layerctl.errors import ContainerRunning, NoPrivilege, UsageError
+from layerctl.layer.xattrs import XattrNamespace
 from layerctl.model.commit import ImageCommit
 from layerctl.model.config import ImageConfig
 from layerctl.model.ids import CommitId
@@ -110,12 +111,24 @@ def _run_throwaway(context: Context, request: RunRequest) -> RunResult:
     assert request.revision is not None
     commit = context.read(request.revision)
     with context.store.lock.in_use(), _throwaway(context, commit.id) as rootfs:
-        spec = _container(context, request, rootfs, commit)
-        bundle = Bundle.create(_bundle_folder(context, spec.id), spec)
-        try:
-            return runtime_of(context).run(bundle, stdio=request.stdio)
-        finally:
-            bundle.remove()
+        return run_in(context, request, rootfs, commit)[0]
+
+
+def run_in(
+    context: Context, request: RunRequest, rootfs: Path, commit: ImageCommit
+) -> tuple[RunResult, tuple[tuple[str, bool], ...]]:
+    """Runs a command in a rootfs that nobody else knows, with a commit's image config.
+
+    Returns:
+        How it ended, and the mount targets that the runtime left there: path and "is a directory".
+    """
+    spec = _container(context, request, rootfs, commit)
+    bundle = Bundle.create(_bundle_folder(context, spec.id), spec)
+    targets = tuple((os.fsdecode(target.path), target.is_dir) for target in missing_targets(bundle.spec))
+    try:
+        return runtime_of(context).run(bundle, stdio=request.stdio), targets
+    finally:
+        bundle.remove()
 
 
 @contextmanager
@@ -126,7 +139,8 @@ def _throwaway(context: Context, commit: CommitId) -> Iterator[Path]:
         rootfs = staging / "rootfs"
         mount = WorktreeMount(rootfs)
         lower = context.store.layers.stack(commit, context.progress)
-        mount.attach(OverlaySpec(lower, staging / "upper", staging / "work", volatile=True))
+        userxattr = context.namespace is XattrNamespace.USER
+        mount.attach(OverlaySpec(lower, staging / "upper", staging / "work", userxattr=userxattr, volatile=True))
         try:
             yield rootfs
         finally:

@@ -13,7 +13,7 @@ from layerctl.model.commit import ImageCommit
 from layerctl.model.entry import Entry
 from layerctl.model.ids import CommitId, ObjectId
 from layerctl.model.listing import format_entry
-from layerctl.model.operation import Move, Rename
+from layerctl.model.operation import FileMove, Move, Rename
 from layerctl.model.scan import RootPath
 from layerctl.mount.worktree import release_all_aside
 from layerctl.ops.context import Context
@@ -30,6 +30,7 @@ from layerctl.snapshot.compare import compare
 from layerctl.snapshot.delta import make_delta
 from layerctl.snapshot.objects import ObjectStore
 from layerctl.snapshot.walk import entry_text
+from layerctl.store.worktrees import record_text
 
 #: The moves of refs and files that belong to an operation, by its number.
 Moves = Callable[[int], Sequence[Move]]
@@ -43,6 +44,8 @@ def switch(
     moves: Moves,
     *,
     drop: Path | None = None,
+    used_up: CommitId | None = None,
+    in_place: bool = False,
 ) -> int:
     """Sets the write layer aside whole and mounts another one over a commit, in place, whoever is in there.
 
@@ -53,28 +56,39 @@ def switch(
         write_layer: the moves that put it in its place, from :func:`layerctl.ops.rootfs.prepare_write_layer`.
         moves: everything else that the operation does; made first.
         drop: a staging folder that takes the old write layer; None parks it, and an undo brings it back.
+        used_up: the commit that the old write layer became, together with ``drop``; an undo mounts that.
+        in_place: ``moves`` take the old write layer itself away, as a layer.
 
     Returns:
         The operation's number.
     """
     mount = mount_of(context)
-    record = replace(context.worktree.record, base=base, targets=())
     with context.applying() as number:
-        aside = f"parked/{number}" if drop is None else f"tmp/{drop.name}/old"
+        aside = set_aside(
+            context, f"parked/{number}" if drop is None else f"tmp/{drop.name}/old", keep=drop is not None
+        )
         context.perform(
             number,
             verb,
             [
                 *moves(number),
-                *set_aside(context, aside, keep=drop is not None),
+                *(move for move in aside if not (in_place and move.source.endswith("/upper"))),
                 *write_layer,
-                record_move(context, record),
+                *_record_moves(context, base, used_up),
             ],
         )
     release_all_aside(context.layout.parked)
     spec = overlay_spec(context, context.worktree.record)
     remount(context, mount, spec, _aside(context, number) if drop is None else None)
     return number
+
+
+def _record_moves(context: Context, base: CommitId, used_up: CommitId | None) -> list[FileMove]:
+    record = replace(context.worktree.record, base=base, targets=())
+    if used_up is None:
+        return [record_move(context, record)]
+    first = record_move(context, replace(record, base=used_up), keep=True)
+    return [first, FileMove(first.path, first.new, record_text(record, context.layout))]
 
 
 def _aside(context: Context, number: int) -> Path:

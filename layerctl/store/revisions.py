@@ -11,6 +11,10 @@ from layerctl.model.ids import CommitId
 from layerctl.model.worktree import Head
 from layerctl.store.git import GitRepository
 
+#: What is set aside, each under the number of its operation.
+STASHES = "refs/layerctl/stash/"
+
+_STASH = re.compile(r"stash(?:@\{(\d+)\})?(?=$|[~^:])")
 _HEAD = re.compile(r"(?:HEAD|@)(?=$|[~^@{:])")
 
 
@@ -59,6 +63,9 @@ class Revisions:
             raise RevisionNotFound("an empty revision names no commit")
         if revision.startswith("@{") and self._head.branch is not None:
             return f"refs/heads/{self._head.branch}{revision}"
+        match = _STASH.match(revision)
+        if match is not None and not self._is_name("stash"):
+            return self._stash(int(match[1] or 0)) + revision[match.end() :]
         match = _HEAD.match(revision)
         if match is None:
             return revision
@@ -70,6 +77,23 @@ class Revisions:
             )
         rest = revision[match.end() :]
         return (head_ref(self._worktree) if rest.startswith("@{") else commit.hex) + rest
+
+    def _is_name(self, name: str) -> bool:
+        return any(self._git.ref(f"refs/{kind}/{name}") is not None for kind in ("heads", "tags"))
+
+    def _stash(self, index: int) -> str:
+        refs = stash_refs(self._git)
+        if index >= len(refs):
+            raise RevisionNotFound(
+                f"there is no stash@{{{index}}}" if refs else "nothing is stashed",
+                hint="'layerctl stash list' shows what there is",
+            )
+        return refs[index]
+
+
+def stash_refs(git: GitRepository) -> list[str]:
+    """The refs of what is set aside, newest first."""
+    return sorted(git.refs(STASHES), key=lambda ref: int(ref.removeprefix(STASHES)), reverse=True)
 
 
 def _reason(error: Exception) -> str:

@@ -14,7 +14,7 @@ from layerctl.cli.render.quantities import count_text
 from layerctl.cli.render.style import Style
 from layerctl.cli.rootpaths import root_paths
 from layerctl.cli.session import Session, takes_session
-from layerctl.model.results import RestoreResult
+from layerctl.model.recovery import RestoreResult
 
 _EXAMPLES = """\
 Examples:

@@ -16,7 +16,7 @@ from layerctl.cli.render.style import Style
 from layerctl.cli.session import Session, takes_session
 from layerctl.cli.text import one_line, printable
 from layerctl.errors import UsageError
-from layerctl.model.results import RevertResult
+from layerctl.model.recovery import RevertResult
 
 _EXAMPLES = """\
 Examples:

@@ -15,7 +15,7 @@ from layerctl.store.record import load_record
 from layerctl.store.revisions import head_ref
 from layerctl.store.worktrees import DEFAULT, Worktree, check_name
 
-_KNOWN = {"HEAD", "worktree.json", "lock", "upper", "work", "empty"}
+_KNOWN = {"HEAD", "worktree.json", "bisect.json", "lock", "upper", "work", "empty"}
 
 
 def check_worktrees(survey: Survey) -> None:
