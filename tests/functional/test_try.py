@@ -92,7 +92,7 @@ def test_undo_brings_the_rootfs_back(repo: Repo) -> None:
 
 def test_a_failing_command_is_never_kept_unasked(repo: Repo) -> None:
     recorded = repo.recorded()
-    assert repo.cli.run("try", "--yes", "sh", "-c", "echo x > /etc/new; exit 7", code=7).lines == ["A  etc/new  2 B"]
+    assert repo.cli.run("try", "--yes", "sh", "-c", "echo x > /etc/new; exit 7", code=7).lines == ["A  etc/new    2 B"]
     assert repo.cli.run("try", "--no", "sh", "-c", "exit 3", code=3).lines == []
     assert repo.cli.run("try", "--yes", "/bin/gone", code=127).stderr != ""
     assert "Nothing changed" in repo.cli("try", "--yes", "true").stderr
@@ -112,7 +112,10 @@ def test_on_a_terminal_it_asks(repo: Repo, text: str, status: int, kept: bool) -
 def test_pre_commit_sees_the_candidate(repo: Repo) -> None:
     hook = repo.dot / "hooks/pre-commit"
     hook.write_text(
-        '#!/bin/sh\ngrep -q etc/new && [ -e "$LAYERCTL_ROOTFS/etc/new" ] && exit 1\necho y > "$LAYERCTL_ROOTFS/etc/by-hook"\n'
+        """#!/bin/sh
+        grep -q etc/new && [ -e "$LAYERCTL_ROOTFS/etc/new" ] && exit 1
+        echo y > "$LAYERCTL_ROOTFS/etc/by-hook"
+        """
     )
     hook.chmod(0o755)
     repo.cli.run("try", "--yes", "sh", "-c", "echo x > /etc/new", code=1)
