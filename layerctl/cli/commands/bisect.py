@@ -23,17 +23,10 @@ if TYPE_CHECKING:
     from layerctl.model.recovery import BisectResult, BisectTest
     from layerctl.ops.repository import Repository
 
-_EXAMPLES = """\
-Examples:
-  layerctl bisect start HEAD v1
-  layerctl bisect run sh -c 'nginx -t'
-  layerctl bisect reset
-"""
-
 app = typer.Typer(cls=Subverbs, **APP)
 
 
-@app.callback(epilog=_EXAMPLES)
+@app.callback()
 @takes_session
 def bisect(session: Session) -> None:
     """Find the commit that broke something."""
@@ -106,7 +99,7 @@ def run(
     ] = None,
     network: Annotated[str, typer.Option("--network", metavar="NET", help="none or host.")] = "none",
 ) -> int:
-    """Let a command find it: run it in a throwaway rootfs of each candidate.
+    """Let a command test the candidates, each in a throwaway rootfs.
 
     Its exit status says how it is there: 0 good, 125 cannot be tested, up to 127 bad; any other stops the search.
     """
@@ -128,7 +121,7 @@ def run(
 @app.command(cls=Verb)
 @takes_session
 def log(session: Session) -> None:
-    """Show what was said of which commit, as commands that say it again."""
+    """Show what was said, as commands that say it again."""
     repository = session.repository()
     state = repository.bisect_log()
     if session.out.json:

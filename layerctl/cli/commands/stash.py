@@ -70,7 +70,10 @@ def push(
 @app.command(cls=Verb)
 @takes_session
 def pop(session: Session, which: _Which = "0") -> None:
-    """Bring changes back and forget the stash; nothing happens if they do not fit any more."""
+    """Bring changes back, and forget the stash.
+
+    Paths that were changed in another way meanwhile are listed, and nothing happens.
+    """
     _report(session, session.repository().unstash(_index(which)))
 
 
