@@ -225,7 +225,7 @@ class Repository(History, Names, Recovery, Upkeep):
             message: may be None only with ``amend``, which keeps the old one then.
             amend: replace HEAD's commit instead of adding one.
             allow_empty: commit even if nothing changed.
-            verify: run ``pre-commit`` and ``commit-msg``.
+            verify: run ``pre-commit``, ``commit-msg``, and a running container's ``quiesce`` and ``thaw``.
             pause: freeze a running container while its changes are copied.
             author: who made the change, if not who commits.
             date: author date, timezone-aware; now by default.

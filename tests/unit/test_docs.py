@@ -293,9 +293,15 @@ def test_the_error_tree_is_drawn_as_it_is() -> None:
 def test_hooks_are_documented() -> None:
     tables = list(rows(read("hooks.md")))
     assert [CODE.findall(cells[0])[0] for cells in tables if len(cells) == 5] == list(EVENTS)
-    source = (ROOT / "layerctl/hooks.py").read_text() + (ROOT / "layerctl/ops/hooking.py").read_text()
+    source = (ROOT / "layerctl/hooks/runner.py").read_text() + (ROOT / "layerctl/ops/hooking.py").read_text()
     passed = set(re.findall(r'"([A-Z_]+)": ', source))
-    assert {name for cells in tables if len(cells) == 2 for name in CODE.findall(cells[0])} == passed
+    found = rows(dict(sections(read("hooks.md")))["What a hook finds"])
+    assert {name for cells in found for name in CODE.findall(cells[0])} == passed
+
+
+def test_every_sample_is_documented() -> None:
+    table = rows(dict(sections(read("hooks.md")))["Samples"])
+    assert {CODE.findall(cells[0])[0] for cells in table} == {path.name for path in (ROOT / "hooks").iterdir()}
 
 
 def test_packages_are_documented() -> None:
@@ -502,6 +508,10 @@ def test_every_document_is_as_described(layerctl: Layerctl, busybox_rootfs: Path
     Path(os.fsdecode(os.fsencode(layerctl.cwd) + b"/.layerctl/odd-\xff")).touch()
     run("fsck", "fsck")
     run("try CMD", "try", "--yes", "--", "touch", "/etc/tried")
+    run("hook enable NAME", "hook", "enable", "secrets")
+    run("hook list", "hook", "list")
+    run("hook run NAME", "hook", "run", "secrets")
+    run("hook disable NAME", "hook", "disable", "secrets")
     run("doctor", "doctor")
     run("completion SHELL", "completion", "bash")
     assert described == {}

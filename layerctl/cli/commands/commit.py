@@ -47,7 +47,9 @@ def commit(
     amend: Annotated[bool, typer.Option("--amend", help="Replace the last commit.")] = False,
     no_edit: Annotated[bool, typer.Option("--no-edit", help="With --amend: keep the message.")] = False,
     allow_empty: Annotated[bool, typer.Option("--allow-empty", help="Commit even if nothing changed.")] = False,
-    no_verify: Annotated[bool, typer.Option("--no-verify", help="Skip the hooks pre-commit and commit-msg.")] = False,
+    no_verify: Annotated[
+        bool, typer.Option("--no-verify", help="Skip pre-commit, commit-msg, quiesce and thaw.")
+    ] = False,
     no_pause: Annotated[bool, typer.Option("--no-pause", help="Let a running container run meanwhile.")] = False,
     author: Annotated[
         str | None, typer.Option("--author", metavar="AUTHOR", help="Who made the change: 'Name <email>'.")
