@@ -6,15 +6,18 @@ from base64 import b64encode
 from collections.abc import Iterable
 from typing import Any
 
+from layerctl.cli.render.stat import Totals
 from layerctl.model.blame import Blame
 from layerctl.model.change import Change
 from layerctl.model.commit import ImageCommit
+from layerctl.model.configdiff import ConfigChange
 from layerctl.model.effects import effects
 from layerctl.model.entry import Entry
 from layerctl.model.hook import HookInfo, HookRun
 from layerctl.model.ids import CommitId
 from layerctl.model.layer import LayerDescriptor
 from layerctl.model.operation import Operation
+from layerctl.model.packages import PackageChange, PackageDiff
 from layerctl.model.problem import FsckResult, Problem
 from layerctl.model.recovery import (
     BisectResult,
@@ -117,6 +120,43 @@ def status(value: Status) -> Document:
 def diff(value: Diff) -> Document:
     """Two states compared."""
     return {"from": _hex(value.old), "to": _hex(value.new), "changes": [change(item) for item in value.changes]}
+
+
+def totals(value: Totals) -> Document:
+    """What a diff weighs."""
+    return {
+        "added": value.added,
+        "modified": value.modified,
+        "deleted": value.deleted,
+        "bytes_added": value.came,
+        "bytes_removed": value.went,
+    }
+
+
+def packages(value: PackageDiff) -> Document:
+    """What differs in packages, and what could not be read: two keys of a diff."""
+    return {
+        "packages": [_package_change(change) for change in value.changes],
+        "unread": [{**path(unread.path), "reason": unread.reason} for unread in value.unread],
+    }
+
+
+def _package_change(value: PackageChange) -> Document:
+    package = value.package
+    return {
+        "kind": value.kind.value,
+        "ecosystem": package.ecosystem,
+        "name": package.name,
+        "architecture": package.architecture or None,
+        **(_bytes("location", package.location) if package.location else {"location": None}),
+        "old_version": value.old,
+        "new_version": value.new,
+    }
+
+
+def config_changes(changes: Iterable[ConfigChange]) -> list[Document]:
+    """What differs in an image config."""
+    return [{"kind": item.kind.value, "key": item.key, "old": item.old, "new": item.new} for item in changes]
 
 
 def show(entry: LogEntry, value: Diff) -> Document:

@@ -42,6 +42,23 @@ def content(context: Context, commit: CommitId, path: RootPath, entry: Entry) ->
         yield from read_verified(fd, entry.size, entry.digest)
 
 
+def whole_content(context: Context, commit: CommitId | None, path: RootPath, entry: Entry) -> bytes:
+    """All of a regular file of a commit, or (None) of the rootfs as it is.
+
+    Raises:
+        Damaged: it is not in the layers, or not what the commit recorded.
+    """
+    if commit is not None:
+        return b"".join(content(context, commit, path, entry))
+    base, above = context.worktree.record.base, (context.worktree.upper,)
+    assert base is not None
+    with context.store.lock.in_use(), context.store.layers.open_file(base, path, above) as fd:
+        if fd is None:
+            return b""  # it went away since it was listed
+        with open(fd, "rb", closefd=False) as file:
+            return file.read()
+
+
 def _not_found(context: Context, commit: ImageCommit, revision: str, path: RootPath) -> PathNotFound:
     name = f"/{os.fsdecode(path)}"
     elsewhere = _behind_symlink(context, commit, path)

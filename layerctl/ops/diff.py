@@ -8,6 +8,8 @@ from pathlib import Path
 
 from layerctl.errors import NothingToCommit
 from layerctl.model.change import Change
+from layerctl.model.config import ImageConfig
+from layerctl.model.configdiff import ConfigChange, compare_configs
 from layerctl.model.ids import CommitId
 from layerctl.model.results import Diff
 from layerctl.model.scan import RootPath
@@ -29,6 +31,14 @@ def diff(context: Context, old: str | None, new: str | None, *, paths: Sequence[
     view = read_view(context, tolerant=True)
     found = compare(view.objects, before.snapshot, view.snapshot)
     return Diff(before.id, None, _chosen((change.parsed() for change in found.changes), paths))
+
+
+def config_changes(context: Context, difference: Diff) -> tuple[ConfigChange, ...]:
+    """See :meth:`layerctl.ops.repository.Repository.config_changes`."""
+    commits = context.store.commits
+    old = commits.config(commits.read(difference.old)) if difference.old is not None else ImageConfig({})
+    new = commits.read(difference.new) if difference.new is not None else context.read("HEAD")
+    return compare_configs(old, commits.config(new))
 
 
 def read_content(context: Context, commit: CommitId | None, path: RootPath, limit: int) -> bytes | None:

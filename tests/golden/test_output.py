@@ -15,6 +15,7 @@ from layerctl.cli.render.changes import list_changes, name_status, visible
 from layerctl.cli.render.grep import GrepFormat
 from layerctl.cli.render.listing import listing_lines
 from layerctl.cli.render.log import LogFormat, graph_lines, log_lines
+from layerctl.cli.render.meaning import config_lines, package_lines
 from layerctl.cli.render.operations import operation_lines
 from layerctl.cli.render.patch import patch_lines
 from layerctl.cli.render.refs import branch_lines, reflog_lines, tag_lines
@@ -24,7 +25,9 @@ from layerctl.cli.render.style import PLAIN, Style
 from layerctl.cli.render.tables import check_lines, worktree_lines
 from layerctl.model.blame import Blame, BlamedEntry, BlamedLine
 from layerctl.model.change import Change
+from layerctl.model.configdiff import ConfigChange
 from layerctl.model.operation import FileMove, Operation, RefMove, Rename
+from layerctl.model.packages import PackageChange, PackageDiff, PackageName
 from layerctl.model.results import Branch, Check, Diff, LogEntry, ReflogLine, RollbackResult, Tag, WorktreeInfo
 from layerctl.model.scan import RootPath
 from layerctl.model.search import FoundFile, Hit
@@ -160,6 +163,22 @@ FOUND = [
     FoundFile(b"etc/t\tab\xff", False, (Hit(3, b"a\033[2Jneedle\xff", ((5, 11),)),)),
     FoundFile(b"usr/bin/tool", True),
 ]
+PACKAGES = PackageDiff(
+    (
+        PackageChange(PackageName("dpkg", "libc6", "amd64"), "2.36-9", "2.36-10"),
+        PackageChange(PackageName("dpkg", "libc6", "i386"), "2.36-9", None),
+        PackageChange(PackageName("dpkg", "nginx", "amd64"), "1:1.22", "1.22"),
+        PackageChange(PackageName("npm", "@types/node", location=b"srv/node_modules"), None, "20.1.0"),
+        PackageChange(PackageName("pip", "odd", location=b"usr/lib/\xff/site-packages"), "one", "t\033[1mwo"),
+    )
+)
+CONFIG = (
+    ConfigChange("Cmd", ["sh"], ["nginx", "-g", "daemon off; " * 8]),
+    ConfigChange("Env.EMPTY", None, ""),
+    ConfigChange("Env.PATH", "/bin", "/usr/bin:/bin"),
+    ConfigChange("ExposedPorts.80/tcp", {}, None),
+    ConfigChange("Labels.note", "two\nlines", None),
+)
 ROLLBACK = RollbackResult(TWO, ONE, 12, True, "main", "/srv/app/rootfs")
 
 OUTPUTS: dict[str, Iterable[str]] = {
@@ -174,6 +193,10 @@ OUTPUTS: dict[str, Iterable[str]] = {
     "diff-name-status": name_status(visible(changes())),
     "diff-stat": stat_lines(visible(changes()), PLAIN, 80),
     "diff-stat-limited": stat_lines(visible(changes()), PLAIN, 80, 2),
+    "diff-packages": package_lines(PACKAGES, PLAIN),
+    "diff-packages-color": package_lines(PACKAGES, COLOR),
+    "diff-config": config_lines(CONFIG, PLAIN),
+    "diff-config-color": config_lines(CONFIG, COLOR),
     "diff-patch": patch(),
     "log": log_lines(history(), LogFormat(PLAIN, NOW)),
     "log-color": log_lines(history(), LogFormat(COLOR, NOW)),

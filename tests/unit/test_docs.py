@@ -393,6 +393,8 @@ class Schema:
         types: dict[str, type | None] = {"string": str, "integer": int, "boolean": bool, "null": type(None)}
         if kind in types:
             return type(value) is types[kind]
+        if kind == "any":
+            return True
         if kind == "object of string":
             return isinstance(value, dict) and all(isinstance(item, str) for item in value.values())
         return isinstance(value, list if kind.startswith("array of ") else dict)
@@ -463,6 +465,18 @@ def test_every_document_is_as_described(layerctl: Layerctl, busybox_rootfs: Path
     layerctl("rollback", "HEAD")
     wanted.check(layerctl.json("grep", "-l", "root", "HEAD"), "[search](#search)")
     run("diff", "diff", "HEAD~2", "HEAD")
+    status = rootfs / "var/lib/dpkg/status.d/x"
+    module = Path(os.fsdecode(os.fsencode(rootfs / "srv") + b"/\xff/node_modules/m"))
+    broken = Path(os.fsdecode(os.fsencode(rootfs / "srv") + b"/\xfe/node_modules/m"))
+    for folder in (status.parent, module, broken):
+        folder.mkdir(parents=True)
+    status.write_text("Package: x\nVersion: 1\nArchitecture: all\n")
+    (module / "package.json").write_text('{"version": "1.0.0"}')
+    (broken / "package.json").write_text("{")
+    wanted.check(layerctl.json("diff", "--packages", "--stat"), "[diff](#diff)")
+    layerctl("commit", "-m", "x", "--change", 'CMD ["x"]', "--change", "ENV A=1")
+    wanted.check(layerctl.json("diff", "--config", "HEAD~1", "HEAD"), "[diff](#diff)")
+    layerctl("rollback")
     run("reflog", "reflog")
     run("branch NAME", "branch", "topic")
     run("branch", "branch")

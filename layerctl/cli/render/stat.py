@@ -56,7 +56,7 @@ def stat_lines(changes: Sequence[Change], style: Style, width: int, limit: int |
         yield f" {name:<{name_width}} | {weight.text:>{text_width}} {bar}".rstrip()
     if len(shown) < len(weights):
         yield f" … and {count_text(len(weights) - len(shown), 'smaller path')}"
-    yield f" {totals(weights)}"
+    yield f" {totals_text(totals_of(changes))}"
 
 
 def weigh(change: Change) -> Weight:
@@ -66,16 +66,34 @@ def weigh(change: Change) -> Weight:
     return Weight(change, _size(change.new), _size(change.old))
 
 
-def totals(weights: Iterable[Weight]) -> str:
-    """``3 added, 1 modified, 2 deleted; +1.2 MB, -286 B``."""
-    weights = list(weights)
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """What a diff weighs in all; a change of type counts as modified."""
+
+    added: int
+    modified: int
+    deleted: int
+    came: int
+    went: int
+
+
+def totals_of(changes: Iterable[Change]) -> Totals:
+    """Counts and sums, in bytes."""
+    weights = list(map(weigh, changes))
     kinds = [weight.change.kind for weight in weights]
-    counts = counts_text(
+    return Totals(
         kinds.count(ChangeKind.ADDED),
         kinds.count(ChangeKind.MODIFIED) + kinds.count(ChangeKind.TYPE),
         kinds.count(ChangeKind.DELETED),
+        sum(weight.came for weight in weights),
+        sum(weight.went for weight in weights),
     )
-    came, went = sum(weight.came for weight in weights), sum(weight.went for weight in weights)
+
+
+def totals_text(totals: Totals) -> str:
+    """``3 added, 1 modified, 2 deleted; +1.2 MB, -286 B``."""
+    counts = counts_text(totals.added, totals.modified, totals.deleted)
+    came, went = totals.came, totals.went
     sizes = [f"+{size_text(came)}" if came else "", f"-{size_text(went)}" if went else ""]
     return "; ".join(part for part in (counts, ", ".join(size for size in sizes if size)) if part)
 

@@ -8,8 +8,10 @@ from layerctl.model import results
 from layerctl.model.blame import Blame
 from layerctl.model.commit import ImageCommit
 from layerctl.model.config import ImageConfig
+from layerctl.model.configdiff import ConfigChange
 from layerctl.model.ids import CommitId
 from layerctl.model.operation import Operation
+from layerctl.model.packages import PackageDiff
 from layerctl.model.scan import RootPath
 from layerctl.model.search import FoundFile, Query
 from layerctl.ops.context import Context
@@ -97,6 +99,22 @@ class History:
         from layerctl.ops.diff import diff  # noqa: PLC0415
 
         return diff(self._context, old, new, paths=paths)
+
+    def package_changes(self, difference: results.Diff) -> PackageDiff:
+        """What a diff means for installed packages; reads only the databases that differ.
+
+        Args:
+            difference: as :meth:`diff` or :meth:`show` gives it.
+        """
+        from layerctl.ops.packages.compare import package_changes  # noqa: PLC0415
+
+        return package_changes(self._context, difference)
+
+    def config_changes(self, difference: results.Diff) -> tuple[ConfigChange, ...]:
+        """What differs between the image configs of a diff's two sides; the rootfs has HEAD's."""
+        from layerctl.ops.diff import config_changes  # noqa: PLC0415
+
+        return config_changes(self._context, difference)
 
     def read_content(self, commit: CommitId | None, path: RootPath, limit: int) -> bytes | None:
         """The first ``limit`` bytes of a regular file in a commit (None: in the rootfs); None if it is none."""
