@@ -34,6 +34,7 @@ from layerctl.model.results import (
     CheckoutResult,
     CommitResult,
     Diff,
+    GcResult,
     ImportResult,
     LogEntry,
     PathView,
@@ -336,6 +337,18 @@ def restored_operation(value: RestoreOperationResult) -> Document:
         "restored": value.restored,
         "taken_back": value.taken_back,
         "parked": value.parked,
+    }
+
+
+def collected(value: GcResult) -> Document:
+    """What nothing needed."""
+    freed = {kind: {"count": item.count, "bytes": item.size} for kind, item in value.freed.items()}
+    return {
+        "dry_run": value.dry_run,
+        "bytes": value.size,
+        **freed,
+        "let_go": value.through,
+        "in_use": list(value.in_use),
     }
 
 

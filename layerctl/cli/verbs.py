@@ -75,6 +75,7 @@ SECTIONS: tuple[tuple[str, tuple[VerbInfo, ...]], ...] = (
     (
         "Upkeep",
         (
+            VerbInfo("gc", "Free what nothing needs"),
             VerbInfo("fsck", "Check that everything is what it must be", reads_only=True),
             VerbInfo("config", "Read and set options"),
             VerbInfo("hook", "List, try, enable or disable hooks"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -272,6 +272,42 @@ class RestoreOperationResult:
     restored: int
     taken_back: int
     parked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Freed:
+    """Things of one kind that ``gc`` let go.
+
+    Attributes:
+        count: how many.
+        size: bytes on disk that come free.
+    """
+
+    count: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class GcResult:
+    """What ``gc`` let go, or would.
+
+    Attributes:
+        dry_run: whether it only looked.
+        freed: by kind: ``operations``, ``parked``, ``layers``, ``runs``, ``objects``, ``reflog_entries`` and
+            ``leftovers``.
+        through: the last operation that can no longer be taken back; 0 if all can.
+        in_use: what would have gone, but somebody uses it; relative to the repository.
+    """
+
+    dry_run: bool
+    freed: Mapping[str, Freed]
+    through: int
+    in_use: tuple[str, ...]
+
+    @property
+    def size(self) -> int:
+        """Bytes on disk, altogether."""
+        return sum(item.size for item in self.freed.values())
 
 
 @dataclass(frozen=True, slots=True)

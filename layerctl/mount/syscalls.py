@@ -43,6 +43,7 @@ class MountAttr(IntFlag):
 
 
 MNT_DETACH = 2
+OVERLAYFS_MAGIC = 0x794C7630
 UMOUNT_NOFOLLOW = 8
 
 
@@ -108,3 +109,12 @@ def context_messages(context: int) -> str:
             lines.append(os.read(context, 4096).decode(errors="replace").strip())
         except OSError:
             return "; ".join(line[2:] for line in lines)
+
+
+def filesystem_type(fd: int) -> int:
+    """The magic number of the filesystem that a descriptor is on (fstatfs(2))."""
+    buffer = ctypes.create_string_buffer(256)
+    if _libc.fstatfs(fd, buffer) < 0:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))
+    return ctypes.c_long.from_buffer(buffer).value

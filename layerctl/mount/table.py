@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+from layerctl.mount import syscalls
 
 _OCTAL = re.compile(rb"\\([0-7]{3})")
 
@@ -22,6 +25,7 @@ class Mount:
         filesystem: type, such as ``overlay``.
         read_only: whether the superblock is.
         shared: whether mounts below propagate to other namespaces.
+        options: the superblock's options, as the kernel shows them.
     """
 
     mount_id: int
@@ -30,6 +34,7 @@ class Mount:
     filesystem: str
     read_only: bool
     shared: bool
+    options: str = ""
 
 
 def read_mounts(process: int | str = "self") -> list[Mount]:
@@ -65,6 +70,56 @@ def users(mount: Mount, folder: Path) -> Iterator[int]:
             judged[namespace] = _has_device(name, mount.device)
         if judged[namespace] or _holds(name, mount, folder):
             yield int(name)
+
+
+def overlay_options() -> str:
+    """The options of all overlay mounts in every mount namespace: they name the directories that are mounted."""
+    return "\n".join(
+        mount.options for mounts in _every_namespace() for mount in mounts if mount.filesystem == "overlay"
+    )
+
+
+def has_detached_users() -> bool:
+    """Whether a process visibly uses an overlay that is mounted nowhere any more, so that nothing says of what it is.
+
+    By its root, working directory, program or open files.
+    """
+    known = {os.makedev(*mount.device) for mounts in _every_namespace() for mount in mounts}
+    return any(_is_on_unknown_overlay(link, known) for link in _all_links())
+
+
+def _all_links() -> Iterator[str]:
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            yield from (f"/proc/{name}/{link}" for link in ("cwd", "root", "exe"))
+            yield from _open_files(name)
+
+
+def _is_on_unknown_overlay(link: str, known: set[int]) -> bool:
+    try:
+        status = os.stat(link)
+        if status.st_dev in known or not (stat.S_ISDIR(status.st_mode) or stat.S_ISREG(status.st_mode)):
+            return False
+        fd = os.open(link, os.O_PATH | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        return syscalls.filesystem_type(fd) == syscalls.OVERLAYFS_MAGIC
+    finally:
+        os.close(fd)
+
+
+def _every_namespace() -> Iterator[list[Mount]]:
+    seen: set[str | None] = {None}
+    for name in os.listdir("/proc"):
+        namespace = _namespace(name) if name.isdigit() else None
+        if namespace not in seen:
+            try:
+                mounts = read_mounts(name)
+            except OSError:
+                continue
+            seen.add(namespace)
+            yield mounts
 
 
 def _holds(process: str, mount: Mount, folder: Path) -> bool:
@@ -116,4 +171,5 @@ def _parse(line: bytes) -> Mount:
         filesystem=fields[dash + 1].decode(),
         read_only=b"ro" in fields[dash + 3].split(b","),
         shared=any(field.startswith(b"shared:") for field in fields[6:dash]),
+        options=os.fsdecode(fields[dash + 3]),
     )

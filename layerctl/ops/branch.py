@@ -24,8 +24,8 @@ def create_branch(context: Context, name: str, revision: str, *, force: bool) ->
     """See :meth:`layerctl.ops.repository.Repository.create_branch`."""
     git, ref = context.store.git, _HEADS + name
     git.check_ref_name(ref)
-    commit = context.revisions.resolve(revision)
-    with context.applying() as number:
+    with context.store.lock.in_use(), context.applying() as number:
+        commit = context.revisions.resolve(revision)
         old = git.ref(ref)
         if old is not None and not force:
             raise AlreadyExists(f"a branch '{name}' exists already", hint="use -f to move it")
@@ -40,7 +40,7 @@ def create_branch(context: Context, name: str, revision: str, *, force: bool) ->
 def delete_branch(context: Context, name: str, *, force: bool) -> CommitId:
     """See :meth:`layerctl.ops.repository.Repository.delete_branch`."""
     ref = _HEADS + name
-    with context.applying() as number:
+    with context.store.lock.in_use(), context.applying() as number:
         old = context.store.git.ref(ref)
         if old is None:
             raise RefNotFound(f"no branch is called '{name}'", hint="'layerctl branch' lists the branches")

@@ -123,7 +123,7 @@ def _is_newest(context: Context, later: Sequence[Operation]) -> bool:
 
 def _aside(number: int, step: _Step, steps: Sequence[_Step]) -> str:
     """Where a worktree's things are parked: in the operation's folder, or in one of its own if there are several."""
-    return f"parked/{number}" if len(steps) == 1 else f"parked/{number}/{step.context.worktree.name}"
+    return f"parked/{number}" if len(steps) == 1 else f"parked/{number}/{step.home}"
 
 
 def _prepared(context: Context, past: PastWorktree, stack: ExitStack) -> _Step:

@@ -31,10 +31,11 @@ def sweep(context: Context) -> None:
         if context.store.journal.has_pending:
             return
         for name in os.listdir(folder):
-            _remove(folder / name)
+            remove_leftover(folder / name)
 
 
-def _remove(path: Path) -> None:
+def remove_leftover(path: Path) -> None:
+    """Deletes something in ``tmp/``, unless a mount below it is in use."""
     if not path.is_dir():
         path.unlink(missing_ok=True)
     elif unmount_below(path):

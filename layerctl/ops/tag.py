@@ -23,8 +23,8 @@ def create_tag(context: Context, name: str, revision: str, *, message: str | Non
     """See :meth:`layerctl.ops.repository.Repository.create_tag`."""
     git, ref = context.store.git, _TAGS + name
     git.check_ref_name(ref)
-    commit = context.revisions.resolve(revision)
     with context.store.lock.in_use():
+        commit = context.revisions.resolve(revision)
         target = commit.hex
         if message is not None:
             target = git.create_tag_object(name, commit, context.author, datetime.now().astimezone(), message)
@@ -42,7 +42,7 @@ def create_tag(context: Context, name: str, revision: str, *, message: str | Non
 def delete_tag(context: Context, name: str) -> CommitId:
     """See :meth:`layerctl.ops.repository.Repository.delete_tag`."""
     ref = _TAGS + name
-    with context.applying() as number:
+    with context.store.lock.in_use(), context.applying() as number:
         old = context.store.git.ref(ref)
         if old is None:
             raise RefNotFound(f"no tag is called '{name}'", hint="'layerctl tag' lists the tags")

@@ -34,7 +34,9 @@ def _last(context: Context) -> Operation:
     """The newest operation."""
     newest = context.store.journal.newest()
     if newest is None:
-        raise NothingToUndo("nothing to undo")
+        expired = context.store.journal.expired
+        hint = f"gc let go of all operations up to {expired}" if expired else "nothing was done yet"
+        raise NothingToUndo("nothing to undo", hint=hint)
     return newest
 
 

@@ -77,7 +77,26 @@ class Journal:
 
     def next_number(self) -> int:
         """The number of the operation to come."""
-        return max(self._numbers(), default=0) + 1
+        return max(self._numbers(), default=self.expired) + 1
+
+    @property
+    def expired(self) -> int:
+        """The last operation that gc let go: nothing goes back to before it; 0 if there is none."""
+        path = self._layout.journal / "expired.json"
+        return int(load_record(path.read_bytes(), path)["through"]) if path.exists() else 0
+
+    def expire(self, through: int) -> None:
+        """Lets operations go, up to one; what they keep is no longer needed from here on."""
+        if through > self.expired:
+            self._durability.write(self._layout.journal / "expired.json", dump_record({"through": through}))
+
+    def drop_expired(self) -> None:
+        """Deletes the records of operations that were let go."""
+        gone = [number for number in self._all_numbers() if number <= self.expired]
+        for number in gone:
+            self._path(number).unlink(missing_ok=True)
+        if gone:
+            self._durability.sync_dir(self._log)
 
     def operations(self) -> Iterator[Operation]:
         """The operation log, newest first."""
@@ -95,9 +114,14 @@ class Journal:
             number: of an operation; 0 for the time before the first.
 
         Raises:
-            NotFound: there is none of that number.
+            NotFound: there is none of that number, or gc let go of it.
         """
-        if number:
+        if number < self.expired:
+            raise NotFound(
+                f"operation {number} is too old: gc let go of everything up to operation {self.expired}",
+                hint="'layerctl op log' lists what can be restored",
+            )
+        if number > self.expired:
             self.read(number)
         return [self.read(later) for later in sorted(self._numbers()) if later > number]
 
@@ -115,6 +139,10 @@ class Journal:
         return Operation.from_json(load_record(data, path))
 
     def _numbers(self) -> list[int]:
+        expired = self.expired
+        return [number for number in self._all_numbers() if number > expired]
+
+    def _all_numbers(self) -> list[int]:
         try:
             return [int(name.partition(".")[0]) for name in os.listdir(self._log) if name[0].isdigit()]
         except FileNotFoundError:

@@ -101,6 +101,10 @@ class LayerStore:
             raise Damaged(f"the layer {missing.parent.name} of commit {commit.short} is missing")
         return found
 
+    def existing_stack(self, commit: CommitId) -> tuple[Path, ...]:
+        """What :meth:`stack` gives if that needs nothing made; else what there is of it, and the layers themselves."""
+        return self._walk(commit, self._existing)
+
     def all_layers(self, commit: CommitId) -> Iterator[ImageCommit]:
         """The commits along first parents, newest first."""
         here: CommitId | None = commit

@@ -15,7 +15,7 @@ import fcntl
 import os
 import struct
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -54,11 +54,14 @@ class RepositoryLock:
             yield
 
     @contextmanager
-    def exclusive(self, wait: float | None = None) -> Iterator[None]:
+    def exclusive(self, wait: float | None = None) -> Iterator[Callable[[], None]]:
         """Held by whoever deletes what no ref leads to.
 
         Args:
             wait: seconds to wait before giving up, if not as long as usual.
+
+        Yields:
+            What makes it a shared lock, at once: others may go on then, but nobody else deletes.
 
         Raises:
             Busy: some verb is at work.
@@ -66,8 +69,8 @@ class RepositoryLock:
         patience = self._wait if wait is None else wait
         if self._is_waited_for():
             patience = 0
-        with _locked(self._path, fcntl.F_WRLCK, _IN_USE, patience, "another command works in this repository"):
-            yield
+        with _locked(self._path, fcntl.F_WRLCK, _IN_USE, patience, "another command works in this repository") as fd:
+            yield lambda: _share(fd, _IN_USE)
 
     @contextmanager
     def apply(self) -> Iterator[None]:
@@ -116,7 +119,7 @@ def _locked(
     *,
     remember: bool = False,
     holders: Collection[int] = (),
-) -> Iterator[None]:
+) -> Iterator[int]:
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         if not _acquire(fd, kind, byte, 0 if holders else wait):
@@ -130,13 +133,17 @@ def _locked(
         if remember:
             os.ftruncate(fd, 0)
             os.pwrite(fd, b"%d\n" % os.getpid(), 0)
-        yield
+        yield fd
     finally:
         os.close(fd)
 
 
 def _read_holder(fd: int) -> str:
     return os.pread(fd, 32, 0).decode(errors="replace").strip()
+
+
+def _share(fd: int, byte: int) -> None:
+    fcntl.fcntl(fd, fcntl.F_OFD_SETLK, struct.pack("hhqqi4x", fcntl.F_RDLCK, os.SEEK_SET, byte, 1, 0))
 
 
 def _acquire(fd: int, kind: int, byte: int, wait: float) -> bool:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from layerctl.cli import documents
+from layerctl.cli.commands.gc import summary as gc_lines
 from layerctl.cli.commands.rollback import summary
 from layerctl.cli.render.blame import blame_lines
 from layerctl.cli.render.changes import list_changes, name_status, visible
@@ -28,7 +30,18 @@ from layerctl.model.change import Change
 from layerctl.model.configdiff import ConfigChange
 from layerctl.model.operation import FileMove, Operation, RefMove, Rename
 from layerctl.model.packages import PackageChange, PackageDiff, PackageName
-from layerctl.model.results import Branch, Check, Diff, LogEntry, ReflogLine, RollbackResult, Tag, WorktreeInfo
+from layerctl.model.results import (
+    Branch,
+    Check,
+    Diff,
+    Freed,
+    GcResult,
+    LogEntry,
+    ReflogLine,
+    RollbackResult,
+    Tag,
+    WorktreeInfo,
+)
 from layerctl.model.scan import RootPath
 from layerctl.model.search import FoundFile, Hit
 from tests.golden.compare import check
@@ -181,6 +194,21 @@ CONFIG = (
 )
 ROLLBACK = RollbackResult(TWO, ONE, 12, True, "main", "/srv/app/rootfs")
 
+GC = GcResult(
+    False,
+    {
+        "operations": Freed(2, 0),
+        "parked": Freed(1, 123_456),
+        "layers": Freed(12, 1_234_567_890),
+        "runs": Freed(0, 0),
+        "objects": Freed(1204, 34_567),
+        "reflog_entries": Freed(3, 0),
+        "leftovers": Freed(1, 4096),
+    },
+    11,
+    (),
+)
+
 OUTPUTS: dict[str, Iterable[str]] = {
     "status": status_lines(status(), HEAD, PLAIN),
     "status-color": status_lines(status(), HEAD, COLOR),
@@ -224,6 +252,10 @@ OUTPUTS: dict[str, Iterable[str]] = {
     "op-log-oneline": operation_lines(OPERATIONS, NOW, PLAIN, oneline=True),
     "json-op-log": json.dumps([documents.operation(item) for item in OPERATIONS[2:]], indent=2).splitlines(),
     "doctor": check_lines(CHECKS, PLAIN),
+    "gc": gc_lines(GC),
+    "gc-dry-run": gc_lines(replace(GC, dry_run=True, in_use=("parked/12",))),
+    "gc-nothing": gc_lines(replace(GC, freed={"layers": Freed(0, 0)})),
+    "json-gc": json.dumps(documents.collected(GC), indent=2).splitlines(),
     "show-directory": listing_lines(LISTING),
     "show-directory-color": listing_lines(LISTING, COLOR),
     "rollback": summary(ROLLBACK, commit(ONE, BASE, message="Install nginx"), PLAIN),

@@ -516,6 +516,7 @@ def test_every_document_is_as_described(layerctl: Layerctl, busybox_rootfs: Path
         layerctl("restore", "/")
     run("op log", "op", "log")
     run("op restore ID", "op", "restore", "3")
+    run("gc", "gc", "--grace", "now")
     run("config KEY VALUE", "config", "hooks.timeout", "5")
     run("config KEY", "config", "hooks.timeout")
     run("config --list", "config", "--list")

@@ -80,6 +80,17 @@ class Upkeep:
 
         return fsck(directory, quick=quick, progress=progress)
 
+    def gc(self, *, grace: str | None = None, dry_run: bool = False) -> results.GcResult:
+        """Frees what nothing needs: old parked work and operations, and layers and Git objects that nothing leads to.
+
+        Args:
+            grace: how old it must be, such as ``2 weeks`` or ``now``; as configured by default.
+            dry_run: only say what would go.
+        """
+        from layerctl.ops.gc import gc  # noqa: PLC0415
+
+        return gc(self._context, grace=grace, dry_run=dry_run)
+
     @staticmethod
     def doctor(search_path: str | None = None, directory: Path | None = None) -> list[results.Check]:
         """What this machine can and cannot do for layerctl."""

@@ -303,8 +303,8 @@ def test_a_restore_is_one_operation_that_undo_takes_back(box: Box) -> None:
     assert mount_at(box.root) is None
     assert [item.name for item in box.repo.list_worktrees()] == ["default"]
     parked = box.layout.parked / str(result.operation)
-    assert (parked / "default/upper/dirty").exists()
-    assert (parked / "w/worktree/upper/theirs").exists()
+    assert (parked / "worktrees/default/upper/dirty").exists()
+    assert (parked / "worktrees/w/worktree/upper/theirs").exists()
     box.repo.undo()
     before.assert_is_back()
     assert_same(theirs, other)

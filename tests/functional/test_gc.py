@@ -1,0 +1,65 @@
+"""``layerctl gc``: what a user sees of it, and gc beside other commands."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.conftest import Spawn
+from tests.oracle import assert_same
+from tests.support.cli import Repo, assert_no_crash
+
+
+def test_it_says_what_would_go_then_what_went(repo: Repo) -> None:
+    repo.write("srv/big", b"x" * 1_000_000)
+    repo.cli("rollback", "HEAD")
+    before = repo.recorded()
+    looked = repo.cli("gc", "--dry-run", "--grace", "now")
+    assert "1 parked write layer (1.0 MB)" in looked.stdout
+    assert "Would free 1.0 MB" in looked.stdout
+    assert repo.recorded() == before
+    assert repo.cli("gc").lines == ["Nothing to free"]
+    assert "Freed 1.0 MB" in repo.cli("gc", "--grace", "now").stdout
+    assert repo.parked("srv/big") == set()
+    assert repo.cli("-q", "gc").out == b""
+    assert "gc let go" in repo.cli.fails(1, "undo").stderr
+    assert "error" not in repo.git("fsck", "--strict")
+
+
+@pytest.mark.parametrize(("code", "words"), [(2, ["--grace", "soon"]), (2, ["--grace", ""]), (2, ["now"])])
+def test_wrong_words(repo: Repo, code: int, words: list[str]) -> None:
+    repo.cli.fails(code, "gc", *words)
+
+
+def test_its_config(repo: Repo) -> None:
+    repo.write("srv/x", "x")
+    repo.cli("rollback", "HEAD")
+    repo.cli("config", "gc.parkedExpire", "now")
+    assert repo.cli.json("gc", "--grace", "never")["parked"]["count"] == 0
+    assert repo.cli.json("gc")["parked"]["count"] == 1
+
+
+def test_commits_and_readers_beside_it_never_notice(repo: Repo, spawn: Spawn) -> None:
+    repo.cli("config", "gc.reflogExpireUnreachable", "now")
+    other = repo.checked_out("HEAD", "w")
+    expected = []
+    for number in range(3):
+        repo.write("etc/new", str(number))
+        (other / "etc/new").write_text(str(number))
+        commands = [
+            ["gc", "--grace", "now"],
+            ["commit", "-m", f"a{number}"],
+            ["commit", "-w", "w", "-m", f"b{number}"],
+            ["log", "--stat"],
+            ["show", "-p", "HEAD"],
+        ]
+        started = [spawn(repo.cli.start(*command, stdout=-1, stderr=-1)) for command in commands]
+        for command, process in zip(commands, started, strict=True):
+            _, err = process.communicate(timeout=90)
+            assert_no_crash(err)
+            assert process.returncode == 0, (command, err)
+        expected.append(f"a{number}")
+    repo.cli("gc", "--grace", "now")
+    assert [entry["message"] for entry in reversed(repo.cli.json("log"))] == ["base", *expected]
+    assert_same(repo.rootfs, repo.checked_out("HEAD", "again"))
+    assert repo.cli.json("status", "-w", "w")["changes"] == []
+    assert "error" not in repo.git("fsck", "--strict")
