@@ -76,7 +76,7 @@ SECTIONS: tuple[tuple[str, tuple[VerbInfo, ...]], ...] = (
         "Upkeep",
         (
             VerbInfo("gc", "Free what nothing needs"),
-            VerbInfo("fsck", "Check that everything is what it must be", reads_only=True),
+            VerbInfo("fsck", "Check that everything is what it must be, and repair it"),
             VerbInfo("config", "Read and set options"),
             VerbInfo("hook", "List, try, enable or disable hooks"),
             VerbInfo("doctor", "What this machine can and cannot do", reads_only=True),

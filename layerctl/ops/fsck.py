@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 from layerctl.errors import LayerctlError, RepositoryNotFound, UnsupportedFormat
@@ -21,18 +22,60 @@ from layerctl.ops.checks.worktrees import check_worktrees
 from layerctl.store.layout import FORMAT, REPOSITORY_DIR, Layout
 from layerctl.store.locks import RepositoryLock
 from layerctl.store.rawgit import RawGit
-from layerctl.store.store import Store
+from layerctl.store.store import Store, check_namespace
 
 _ORDER = list(Severity)
+_ROUNDS = 12
 
 
-def fsck(start: Path, *, quick: bool = False, progress: Progress = silent) -> FsckResult:
+def fsck(
+    start: Path,
+    *,
+    quick: bool = False,
+    repair: bool = False,
+    sources: Sequence[str] = (),
+    progress: Progress = silent,
+    holders: Sequence[int] = (),
+) -> FsckResult:
     """See :meth:`layerctl.ops.repository.Repository.fsck`."""
     layout = find_damaged(start)
-    with _kept(layout) as lock:
+    lock = RepositoryLock(layout.lock, holders=holders)
+    if repair:
+        with lock.exclusive():
+            recover(layout)
+            return _repair(layout, lock, quick, tuple(sources), progress)
+    with _kept(lock) as held:
         recover(layout)
-        survey = look(layout, lock, quick=quick, progress=progress)
+        survey = look(layout, held, quick=quick, progress=progress)
     return FsckResult(sort_problems(survey.problems), (), survey.checked(), quick)
+
+
+def _repair(
+    layout: Layout, lock: RepositoryLock, quick: bool, sources: tuple[str, ...], progress: Progress
+) -> FsckResult:
+    """Looks and repairs in turn until nothing more can be done."""
+    from layerctl.ops.mends.mender import Mender  # noqa: PLC0415 - a check alone needs none of it
+    from layerctl.ops.mends.table import mend  # noqa: PLC0415
+
+    survey = look(layout, lock, quick=quick, progress=progress)
+    mender = Mender(layout, survey, sources)
+    seen = {problem.identity: problem for problem in survey.problems}
+    for _ in range(_ROUNDS):
+        with lock.apply():
+            if not mend(mender):
+                break
+        survey = mender.survey = look(layout, lock, quick=quick, progress=progress)
+        seen = {problem.identity: problem for problem in survey.problems} | seen
+    left = sort_problems([_explained(problem, mender.refused) for problem in survey.problems])
+    gone = seen.keys() - {problem.identity for problem in left}
+    repaired = sort_problems([seen[identity] for identity in gone])
+    report = mender.write_report(left, repaired) if mender.done else None
+    return FsckResult(left, repaired, survey.checked(), quick, report)
+
+
+def _explained(problem: Problem, refused: dict[tuple[str, bytes], str]) -> Problem:
+    why = refused.get(problem.identity)
+    return replace(problem, text=f"{problem.text}; it stays: {why}", repairable=False) if why is not None else problem
 
 
 def sort_problems(problems: list[Problem]) -> tuple[Problem, ...]:
@@ -65,9 +108,8 @@ def recover(layout: Layout) -> None:
 
 
 @contextmanager
-def _kept(layout: Layout) -> Iterator[RepositoryLock | None]:
+def _kept(lock: RepositoryLock) -> Iterator[RepositoryLock | None]:
     """Keeps gc away; without a lock where the disk cannot be written."""
-    lock = RepositoryLock(layout.lock)
     with ExitStack() as stack:
         try:
             stack.enter_context(lock.in_use())
@@ -89,6 +131,7 @@ def look(layout: Layout, lock: RepositoryLock | None, *, quick: bool, progress: 
         survey.layer_names = [name for name in names_in(layout.layers) if name != layout.compacted.name]
         survey.run_names = names_in(layout.compacted)
         check_folders(survey)
+        check_namespace(survey.namespace)
         check_refs(survey)
         check_worktrees(survey)
         check_journal(survey)

@@ -12,6 +12,8 @@ import secrets
 from pathlib import Path
 
 _libc = ctypes.CDLL(None, use_errno=True)
+_AT_FDCWD = -100
+_RENAME_EXCHANGE = 2
 
 
 class Durability:
@@ -70,6 +72,17 @@ class Durability:
             raise
         if sync_dir:
             self.sync_dir(path.parent)
+
+
+def exchange(one: Path, other: Path) -> None:
+    """Gives two files or directories each other's name, in one step (renameat2(2), ``RENAME_EXCHANGE``).
+
+    Raises:
+        OSError: one is missing, or the filesystem cannot do it.
+    """
+    if _libc.renameat2(_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other), _RENAME_EXCHANGE) != 0:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code), os.fspath(one), None, os.fspath(other))
 
 
 def _write_all(fd: int, data: bytes) -> None:

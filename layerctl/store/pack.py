@@ -17,7 +17,10 @@ from pathlib import Path
 from layerctl.model.ids import ObjectId
 
 _TREE, _BLOB = 2, 3
+_NAMES = {1: "commit", _TREE: "tree", _BLOB: "blob", 4: "tag"}
+_OFS_DELTA, _REF_DELTA = 6, 7
 _LEVEL = 1
+_CHUNK = 1 << 12
 _LARGE = 1 << 31
 
 
@@ -100,3 +103,53 @@ def _write_file(path: Path, data: bytes) -> None:
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o444)
     with os.fdopen(fd, "wb") as file:
         file.write(data)
+
+
+def read_pack(pack: bytes) -> tuple[list[tuple[str, bytes]], int]:
+    """Reads a pack from its beginning as far as it is whole, without an index.
+
+    Returns:
+        ``(type, data)`` of each object, and how many more are stored as differences to others.
+    """
+    found: list[tuple[str, bytes]] = []
+    differences = 0
+    position = 12
+    while position < len(pack) - 20:
+        kind, position = _read_header(pack, position)
+        if kind == _OFS_DELTA:
+            while pack[position] & 0x80:
+                position += 1
+            position += 1
+        elif kind == _REF_DELTA:
+            position += 20
+        unpacked = _inflate_at(pack, position)
+        if unpacked is None:
+            break
+        data, position = unpacked
+        if kind in _NAMES:
+            found.append((_NAMES[kind], data))
+        else:
+            differences += 1
+    return found, differences
+
+
+def _inflate_at(pack: bytes, position: int) -> tuple[bytes, int] | None:
+    """What is compressed at a position, and where it ends; None if it is broken."""
+    stream = zlib.decompressobj()
+    data = bytearray()
+    try:
+        while not stream.eof and position < len(pack):
+            chunk = pack[position : position + _CHUNK]
+            data += stream.decompress(chunk)
+            position += len(chunk) - len(stream.unused_data)
+    except zlib.error:
+        return None
+    return (bytes(data), position) if stream.eof else None
+
+
+def _read_header(pack: bytes, position: int) -> tuple[int, int]:
+    """The type of the object at a position, and where its data begin."""
+    kind = pack[position] >> 4 & 7
+    while pack[position] & 0x80:
+        position += 1
+    return kind, position + 1

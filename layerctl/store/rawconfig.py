@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 import pygit2
@@ -26,8 +27,18 @@ def read_config(git: Path) -> dict[str, str] | None:
         return None
 
 
-def write_config(git: Path, values: dict[str, str]) -> None:
-    """Sets values; the file is made if there is none."""
-    config = pygit2.Config(str(git / "config"))
-    for key, value in values.items():
-        config[key] = value
+def config_with(old: bytes, values: dict[str, str], scratch: Path) -> bytes:
+    """A config file's content with other values.
+
+    Args:
+        old: the content before; may be empty.
+        values: by key.
+        scratch: a folder for a temporary copy, which libgit2 edits.
+    """
+    with tempfile.TemporaryDirectory(prefix="config-", dir=scratch) as folder:
+        copy = Path(folder, "config")
+        copy.write_bytes(old)
+        config = pygit2.Config(str(copy))
+        for key, value in values.items():
+            config[key] = value
+        return copy.read_bytes()

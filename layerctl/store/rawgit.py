@@ -12,6 +12,7 @@ import hashlib
 import os
 import re
 import secrets
+import shutil
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -103,13 +104,15 @@ class RawGit:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._objects = path / "objects"
-        self._odb = pygit2.Odb(str(self._objects)) if self._objects.is_dir() else None
+        self._packed = pygit2.Odb()
+        if (self._objects / "pack").is_dir():
+            self._packed.add_backend(pygit2.OdbBackendPack(str(self._objects)), 1)
 
     # objects
 
     def has(self, oid: ObjectId) -> bool:
         """Whether there is an object of that id, whole or not."""
-        return self.loose_path(oid).exists() or (self._odb is not None and pygit2.Oid(raw=oid) in self._odb)
+        return self.loose_path(oid).exists() or pygit2.Oid(raw=oid) in self._packed
 
     def read(self, oid: ObjectId) -> bytes:
         """The content of an object, whatever its type."""
@@ -123,7 +126,7 @@ class RawGit:
             Damaged: it is broken.
         """
         problem: Damaged = MissingObject(f"the Git object {oid.hex()} is missing")
-        for attempt in (self.read_loose, self._read_packed):
+        for attempt in (self.read_loose, self.read_packed):
             try:
                 return attempt(oid)
             except MissingObject:
@@ -133,11 +136,11 @@ class RawGit:
         raise problem
 
     def write_blob(self, data: bytes) -> ObjectId:
-        """A check writes nothing."""
+        """Not for what may be damaged: stage new objects."""
         raise NotImplementedError
 
     def write_tree(self, data: bytes) -> ObjectId:
-        """A check writes nothing."""
+        """Not for what may be damaged: stage new objects."""
         raise NotImplementedError
 
     def loose_path(self, oid: ObjectId) -> Path:
@@ -167,6 +170,11 @@ class RawGit:
             raise Damaged(f"cannot be read: {exc.strerror}") from exc
         return _verified(oid, _inflate(packed))
 
+    def write_many(self, objects: list[tuple[ObjectId, bool, bytes]]) -> None:
+        """Writes objects, each as a file of its own. Nothing is synced."""
+        for _, is_tree, data in objects:
+            self.write_loose(RawObject("tree" if is_tree else "blob", data))
+
     def write_loose(self, item: RawObject) -> None:
         """Writes an object as a file of its own, over whatever has that name. Nothing is synced."""
         path = self.loose_path(object_id(item))
@@ -176,14 +184,14 @@ class RawGit:
         temporary.chmod(0o444)
         os.rename(temporary, path)
 
-    def _read_packed(self, oid: ObjectId) -> RawObject:
-        if self._odb is None or pygit2.Oid(raw=oid) not in self._odb:
-            raise MissingObject(f"the Git object {oid.hex()} is missing")
-        try:
-            kind, data = self._odb.read(pygit2.Oid(raw=oid))
-        except (KeyError, pygit2.GitError) as exc:
-            raise Damaged("cannot be unpacked") from exc
-        return _verified(oid, RawObject(_TYPES.get(kind, "?"), bytes(data)))
+    def read_packed(self, oid: ObjectId) -> RawObject:
+        """An object from a pack.
+
+        Raises:
+            MissingObject: no pack has it.
+            Damaged: it is broken.
+        """
+        return _read(self._packed, oid)
 
     # packs
 
@@ -208,6 +216,36 @@ class RawGit:
             return []
         return [ObjectId(data[place : place + 20]) for place in range(start, start + 20 * count, 20)]
 
+    def salvage(self, name: str, scratch: Path) -> list[RawObject]:
+        """What can be read of a pack with its index, even if they do not match their checksums.
+
+        libgit2 opens a pack only if its checksum is the one that the index names, so a copy is given that.
+
+        Args:
+            name: the pack's.
+            scratch: an empty folder.
+        """
+        objects = self.pack_objects(name)
+        try:
+            index = self.pack_path(name, ".idx").read_bytes()
+            pack = scratch / "pack" / f"{name}.pack"
+            pack.parent.mkdir()
+            shutil.copyfile(self.pack_path(name, ".pack"), pack)
+            with pack.open("r+b") as file:
+                file.seek(-20, os.SEEK_END)
+                file.write(index[-40:-20])
+            pack.with_suffix(".idx").write_bytes(index)
+            copy = pygit2.Odb()
+            copy.add_backend(pygit2.OdbBackendPack(str(scratch)), 1)
+        except (OSError, pygit2.GitError):
+            return []
+        return [item for oid in objects if (item := _read_or_none(copy, oid)) is not None]
+
+    def has_whole_index(self, name: str) -> bool:
+        """Whether a pack's index is what was written."""
+        path = self.pack_path(name, ".idx")
+        return path.is_file() and _has_trailer(path)
+
     def check_pack(self, name: str) -> None:
         """Compares the checksums of a pack and its index with their content.
 
@@ -222,6 +260,23 @@ class RawGit:
                 raise Damaged(f"its {suffix} file does not match its checksum")
         if _tail(self.pack_path(name, ".pack"), 20) != _tail(self.pack_path(name, ".idx"), 40)[:20]:
             raise Damaged("its index belongs to another pack")
+
+
+def _read(packed: pygit2.Odb, oid: ObjectId) -> RawObject:
+    if pygit2.Oid(raw=oid) not in packed:
+        raise MissingObject(f"the Git object {oid.hex()} is missing")
+    try:
+        kind, data = packed.read(pygit2.Oid(raw=oid))
+    except (KeyError, pygit2.GitError) as exc:
+        raise Damaged("cannot be unpacked") from exc
+    return _verified(oid, RawObject(_TYPES.get(kind, "?"), bytes(data)))
+
+
+def _read_or_none(packed: pygit2.Odb, oid: ObjectId) -> RawObject | None:
+    try:
+        return _read(packed, oid)
+    except Damaged:
+        return None
 
 
 def _inflate(packed: bytes) -> RawObject:

@@ -126,3 +126,9 @@ def _files(folder: Path, base: Path) -> list[str]:
     for place, _, names in os.walk(folder):
         found += [os.path.relpath(os.path.join(place, name), base) for name in names]
     return sorted(found)
+
+
+def good_reflog_lines(data: bytes) -> bytes:
+    """A reflog without the lines that cannot be understood."""
+    lines = data.split(b"\n")
+    return b"".join(line + b"\n" for line in lines if _REFLOG_LINE.match(line.decode("utf-8", "replace")))

@@ -3,9 +3,23 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from typing import Protocol
 
 from layerctl.model.ids import ObjectId
-from layerctl.store.git import GitRepository
+
+
+class Stored(Protocol):
+    """What lies below staged objects."""
+
+    def read(self, oid: ObjectId) -> bytes:
+        """The raw bytes of an object."""
+
+    def has(self, oid: ObjectId) -> bool:
+        """Whether an object is stored."""
+
+    def write_many(self, objects: list[tuple[ObjectId, bool, bytes]]) -> None:
+        """Stores ``(id, is_tree, data)`` rows, none of which is stored yet."""
 
 
 class StagedObjects:
@@ -17,7 +31,7 @@ class StagedObjects:
         git: the repository below.
     """
 
-    def __init__(self, git: GitRepository) -> None:
+    def __init__(self, git: Stored) -> None:
         self._git = git
         self._new: dict[ObjectId, tuple[bool, bytes]] = {}
 
@@ -33,6 +47,11 @@ class StagedObjects:
     def write_tree(self, data: bytes) -> ObjectId:
         """Stages a tree in canonical encoding."""
         return self._stage(True, b"tree %d\0" % len(data), data)
+
+    def staged(self) -> Iterator[tuple[ObjectId, bool, bytes]]:
+        """What is staged: ``(id, is_tree, data)``."""
+        for oid, item in self._new.items():
+            yield oid, *item
 
     def flush(self) -> None:
         """Writes what the repository does not have."""

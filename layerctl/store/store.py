@@ -52,13 +52,7 @@ class Store:
         Raises:
             NoPrivilege: the repository was made on the other side of a user namespace.
         """
-        if overlay_namespace() is not self.namespace:
-            inside = self.namespace is XattrNamespace.USER
-            raise NoPrivilege(
-                f"this repository was made {'inside' if inside else 'outside'} of a user namespace: "
-                "file owners would not be what they were",
-                hint="run layerctl as its maker did" if inside else "run it as root, e.g. with sudo",
-            )
+        check_namespace(self.namespace)
 
     def recover(self) -> Operation | None:
         """Finishes what a crash interrupted."""
@@ -77,6 +71,17 @@ class Store:
         finally:
             if not self.journal.has_pending:  # what an interrupted operation still needs may be in there
                 remove_tree(folder)
+
+
+def check_namespace(namespace: XattrNamespace) -> None:
+    """See :meth:`Store.check_namespace`."""
+    if overlay_namespace() is not namespace:
+        inside = namespace is XattrNamespace.USER
+        raise NoPrivilege(
+            f"this repository was made {'inside' if inside else 'outside'} of a user namespace: "
+            "file owners would not be what they were",
+            hint="run layerctl as its maker did" if inside else "run it as root, e.g. with sudo",
+        )
 
 
 def create_repository(layout: Layout, branch: str) -> bool:

@@ -6,108 +6,33 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from layerctl import Repository
-from layerctl.model.problem import Problem, Severity
+from layerctl.model.problem import Severity
 from layerctl.ops.fsck import fsck
 from tests.conftest import Spawn
-from tests.support.cli import Layerctl, Repo
-
-Commit = dict[str, Any]
-
-
-def look(repo: Repo, *, quick: bool = False) -> list[Problem]:
-    """What is worse than a note."""
-    result = fsck(repo.top, quick=quick)
-    problems = [problem for problem in result.problems if problem.severity is not Severity.NOTE]
-    assert result.ok == (not problems)
-    return problems
-
-
-def is_clean(repo: Repo) -> None:
-    for quick in (False, True):
-        assert fsck(repo.top, quick=quick).problems == ()
-
-
-def find(repo: Repo, kind: str, path: str, *, quick: bool = False) -> Problem:
-    """The problem of that kind at that path."""
-    problems = {(problem.kind, os.fsdecode(problem.path)): problem for problem in look(repo, quick=quick)}
-    assert (kind, path) in problems
-    return problems[kind, path]
-
-
-def ids(problem: Problem) -> list[str]:
-    return [commit.hex for commit in problem.commits]
-
-
-@dataclass(frozen=True)
-class Two:
-    """A repository with two commits on a small base image, not mounted; and what ``commit --json`` said of them."""
-
-    repo: Repo
-    one: Commit
-    second: Commit
-
-
-@pytest.fixture(scope="module")
-def two_once(module_workdir: Path) -> Two:
-    for name in ("top", "home", "source/etc"):
-        (module_workdir / name).mkdir(parents=True)
-    (module_workdir / "source/etc/motd").write_text("hello\n")
-    cli = Layerctl(module_workdir / "top", module_workdir / "home")
-    repo = Repo(cli.cwd, cli)
-    cli("init")
-    cli("import", module_workdir / "source", "-m", "base")
-    cli("checkout")
-    one = repo.commit_file("srv/data/one", "one\n")
-    second = repo.commit_file("srv/data/two", "two\n")
-    subprocess.run(["umount", repo.rootfs], check=True)
-    return Two(repo, one, second)
-
-
-@pytest.fixture
-def two(two_once: Two, layerctl: Layerctl) -> Two:
-    """A copy of it to break."""
-    subprocess.run(["cp", "-a", two_once.repo.dot, layerctl.cwd], check=True)
-    return Two(Repo(layerctl.cwd, layerctl), two_once.one, two_once.second)
-
-
-@pytest.fixture(scope="module")
-def compacted_once(module_workdir: Path) -> Repo:
-    """A repository whose history is mounted through compacted runs."""
-    for name in ("deep", "deep-home", "deep-source/etc"):
-        (module_workdir / name).mkdir(parents=True)
-    (module_workdir / "deep-source/etc/motd").write_text("hello\n")
-    cli = Layerctl(module_workdir / "deep", module_workdir / "deep-home")
-    cli("init")
-    repository = Repository.open(cli.cwd)
-    repository.set_config("layerctl.sync", "false")
-    repository.import_image(str(module_workdir / "deep-source"))
-    repository.checkout()
-    for number in range(26):
-        (cli.cwd / f"rootfs/f{number % 20}").write_text(str(number))
-        repository.commit(str(number))
-    for _ in range(2):
-        repository.commit("empty", allow_empty=True)
-    subprocess.run(["umount", cli.cwd / "rootfs"], check=True)
-    return Repo(cli.cwd, cli)
-
-
-@pytest.fixture
-def compacted(compacted_once: Repo, layerctl: Layerctl) -> Repo:
-    """A copy of it to break."""
-    subprocess.run(["cp", "-a", compacted_once.dot, layerctl.cwd], check=True)
-    return Repo(layerctl.cwd, layerctl)
-
-
-def layer_path(commit: Commit, path: str = "") -> str:
-    return f"layers/{commit['layer']['id']}/fs" + (f"/{path}" if path else "")
-
+from tests.support.cli import Repo
+from tests.support.damage import (
+    OBJECTS,
+    Two,
+    alter_content,
+    find,
+    flip,
+    ids,
+    is_clean,
+    layer_path,
+    lengthen,
+    look,
+    object_path,
+    swap_mode,
+    swap_mtime,
+    swap_owner,
+    swap_xattr,
+    unpack_all,
+)
 
 # -------------------------------------------------------------------------------------------------------- healthy ones
 
@@ -165,37 +90,6 @@ def test_plain_git_may_pack_everything(two: Two) -> None:
 
 
 # --------------------------------------------------------------------------------------------------------------- layers
-
-
-def alter_content(path: Path) -> None:
-    """One bit, with size and time as they were."""
-    status = path.stat()
-    data = bytearray(path.read_bytes())
-    data[0] ^= 1
-    path.write_bytes(data)
-    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
-
-
-def swap_mode(path: Path) -> None:
-    path.chmod(0o600)
-
-
-def swap_owner(path: Path) -> None:
-    os.chown(path, 12, 34)
-
-
-def swap_xattr(path: Path) -> None:
-    os.setxattr(path, "user.new", b"1")
-
-
-def swap_mtime(path: Path) -> None:
-    os.utime(path, ns=(1, path.stat().st_mtime_ns + 1))
-
-
-def lengthen(path: Path) -> None:
-    status = path.stat()
-    path.write_bytes(path.read_bytes() + b"x")
-    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
 @pytest.mark.parametrize(
@@ -329,39 +223,19 @@ def test_a_run_of_commits_that_are_gone_is_no_problem(compacted: Repo) -> None:
 # ------------------------------------------------------------------------------------------------------------------ git
 
 
-def object_path(repo: Repo, oid: str) -> str:
-    return f"git/objects/{oid[:2]}/{oid[2:]}"
-
-
-def unpack_all(repo: Repo) -> None:
-    for pack in (repo.dot / "git/objects/pack").glob("*.pack"):
-        aside = repo.top / pack.name
-        pack.rename(aside)
-        pack.with_suffix(".idx").unlink()
-        command = ["git", "--git-dir", repo.dot / "git", "unpack-objects", "-q"]
-        subprocess.run(command, input=aside.read_bytes(), check=True)
-
-
-OBJECTS = ["HEAD~1", "HEAD~1^{tree}", "HEAD~1:config.json", "HEAD~1:layer.json", "HEAD~1:rootfs"]
-OBJECTS += ["HEAD~1:rootfs/srv/data", "HEAD~1:rootfs/srv/data/%entries"]
-
-
 @pytest.mark.parametrize("name", OBJECTS)
 def test_a_broken_or_missing_object(two: Two, name: str) -> None:
     repo, one, second = two.repo, two.one, two.second
     unpack_all(repo)
-    oid = repo.git("rev-parse", name.replace("HEAD", "main")).strip()
+    oid = repo.git("rev-parse", name).strip()
     path = repo.dot / object_path(repo, oid)
-    path.chmod(0o600)
-    data = bytearray(path.read_bytes())
-    data[len(data) // 2] ^= 4
-    path.write_bytes(data)
+    flip(path)
     problem = find(repo, "broken-object", object_path(repo, oid))
     assert (problem.severity.value, one["commit"] in ids(problem)) == ("error", True)
     path.unlink()
     problem = find(repo, "missing-object", object_path(repo, oid))
     assert one["commit"] in ids(problem)
-    if name == "HEAD~1":
+    if name == "main~1":
         assert ids(problem) == [one["commit"], second["commit"]]
     find(repo, "missing-object", object_path(repo, oid), quick=True)
 

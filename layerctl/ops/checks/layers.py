@@ -67,6 +67,21 @@ def expected_delta(survey: Survey, below: ObjectId | None, snapshot: ObjectId) -
         raise Damaged("a snapshot cannot be understood") from exc
 
 
+def delta_of_layer(survey: Survey, layer: LayerId) -> Delta | None:
+    """What a layer must hold; None if that cannot be told."""
+    for commit in survey.owners().get(layer, ()):
+        parent = survey.commits.get(commit.parent) if commit.parent is not None else None
+        if commit.snapshot is None or (commit.parent is not None and (parent is None or parent.snapshot is None)):
+            continue
+        try:
+            delta = expected_delta(survey, parent.snapshot if parent is not None else None, commit.snapshot)
+        except Damaged:
+            continue
+        if layer_id(delta) == layer:
+            return delta
+    return None
+
+
 def _expected(survey: Survey, commit: FoundCommit) -> Delta | None:
     """What a commit's layer must hold; None if that cannot be told, which has been reported then."""
     parent = survey.commits.get(commit.parent) if commit.parent is not None else None

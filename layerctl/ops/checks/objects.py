@@ -50,6 +50,8 @@ def _pack(survey: Survey, name: str) -> None:
             survey.progress("checking objects", survey.objects_seen, None)
         try:
             survey.git.find(oid)
+        except MissingObject:
+            continue  # nothing can be read of a pack as damaged as this one; what is needed of it is missed later
         except Damaged as exc:
             survey.warning("broken-object", path, f"the object {oid.hex()} {exc.message}")
 

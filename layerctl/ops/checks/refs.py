@@ -93,8 +93,7 @@ def _check_reflogs(survey: Survey) -> None:
             survey.warning("damaged-reflog", path, text, repairable=True)
         known = [oid for oid in ids if survey.git.has(ObjectId(bytes.fromhex(oid)))]
         if len(known) < len(ids):
-            gone = len(ids) - len(known)
-            survey.note("reflog-to-nowhere", path, f"names {gone} commit{'s'[: gone != 1]} that are gone")
+            survey.note("reflog-to-nowhere", path, f"names commits that are gone ({len(ids) - len(known)})")
         for oid in known:
             try:
                 commit = resolve_tag(survey, oid)

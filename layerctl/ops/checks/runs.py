@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from layerctl.errors import Damaged, UsageError
+from layerctl.model.delta import Delta
 from layerctl.model.ids import CommitId
 from layerctl.ops.checks.layers import check_directory, expected_delta
 from layerctl.ops.checks.survey import FoundCommit, Survey, names_in
@@ -53,6 +54,23 @@ def _check(survey: Survey, reader: TreeReader, folder: Path, top: FoundCommit, l
         survey.error("damaged-run", folder / "run.json", text, commits=commits, repairable=True)
         return
     _check_content(survey, reader, folder, top, stated, commits)
+
+
+def delta_of_run(survey: Survey, name: str) -> tuple[Delta, FoundCommit, CommitId | None] | None:
+    """What a compacted run must hold, its top and the commit below it; None if that cannot be told."""
+    match = _NAME.match(name)
+    top = survey.commits.get(CommitId(match[1])) if match is not None else None
+    if match is None or top is None or top.snapshot is None:
+        return None
+    below, known = _below(survey, top, int(match[2]))
+    base = survey.commits.get(below) if below is not None else None
+    if not known or (below is not None and (base is None or base.snapshot is None)):
+        return None
+    try:
+        delta = expected_delta(survey, base.snapshot if base is not None else None, top.snapshot)
+    except Damaged:
+        return None
+    return delta, top, below
 
 
 def _check_content(

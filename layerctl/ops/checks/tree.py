@@ -153,6 +153,13 @@ def differences(tree: Tree, delta: Delta) -> list[Finding]:
     return sorted(found, key=lambda item: (item.path, item.kind))
 
 
+def bad_paths(tree: Tree, delta: Delta) -> set[RootPath]:
+    """Every single path of a directory that is not as a layer says."""
+    missing = delta.entries.keys() - tree.entries.keys()
+    extra = tree.entries.keys() - delta.entries.keys()
+    return missing | extra | {found.path for found in differences(tree, delta)}
+
+
 def _below(path: RootPath, tops: dict[RootPath, str]) -> bool:
     while path:
         if path in tops:

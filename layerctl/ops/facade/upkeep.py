@@ -66,7 +66,15 @@ class Upkeep:
         return run_hook(self._context, name, arguments, stdin)
 
     @staticmethod
-    def fsck(directory: Path, *, quick: bool = False, progress: Progress = silent) -> FsckResult:
+    def fsck(
+        directory: Path,
+        *,
+        quick: bool = False,
+        repair: bool = False,
+        sources: Sequence[str] = (),
+        progress: Progress = silent,
+        holders: Sequence[int] = (),
+    ) -> FsckResult:
         """Reads everything in a repository again and compares it with what it must be.
 
         Works on a repository that :meth:`open` refuses, too, and therefore needs none that is open.
@@ -74,11 +82,14 @@ class Upkeep:
         Args:
             directory: a directory in or below the repository's.
             quick: leave contents unread: compare names, sizes and metadata alone.
+            repair: put right what can be derived from what is left; the rest stays as it is.
+            sources: for a repair: directories, archives and images that may hold copies of lost files.
             progress: told how far the work is.
+            holders: as of :meth:`open`.
         """
         from layerctl.ops.fsck import fsck  # noqa: PLC0415
 
-        return fsck(directory, quick=quick, progress=progress)
+        return fsck(directory, quick=quick, repair=repair, sources=sources, progress=progress, holders=holders)
 
     def gc(self, *, grace: str | None = None, dry_run: bool = False) -> results.GcResult:
         """Frees what nothing needs: old parked work and operations, and layers and Git objects that nothing leads to.

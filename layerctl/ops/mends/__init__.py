@@ -1,0 +1,1 @@
+"""What ``fsck --repair`` does about what it found, one module a subject."""
