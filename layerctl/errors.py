@@ -36,7 +36,8 @@
         ├── NoRuntime
         ├── NoKernelFeature
         ├── NoSpace
-        └── RuntimeFailed
+        ├── RuntimeFailed
+        └── Unfinished
 
 Each class owns its exit code and its kebab-case ``name`` (used by ``--json``); each instance may carry a ``hint``: one
 line that says what to do next. Translation to a message and an exit status happens once, in :mod:`layerctl.cli`.
@@ -309,3 +310,10 @@ class RuntimeFailed(MachineLacks):
     """The OCI runtime could not start the container."""
 
     name = "runtime-failed"
+
+
+class Unfinished(MachineLacks):
+    """An operation is recorded, so it has happened, but the disk refused a part of it."""
+
+    name = "unfinished"
+    default_hint = "free some space, or see what is wrong with the disk; the next command finishes it"

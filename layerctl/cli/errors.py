@@ -91,8 +91,10 @@ def describe(exc: BaseException, command: str = "layerctl") -> Failure:
         return _expected(exc, command)
     if isinstance(exc, typer.TyperException):
         return _usage(exc, command)
-    if isinstance(exc, OSError) and exc.errno in _ERRNO:
-        return _expected(_from_os(exc), command)
+    if isinstance(exc, OSError):
+        code = exc.errno if exc.errno is not None else _code_in(str(exc))
+        if code in _ERRNO:
+            return _expected(_from_os(exc, code), command)
     if isinstance(exc, MemoryError):
         return _expected(MachineLacks("there is not enough memory", hint="free some memory and try again"), command)
     return _unexpected(exc)
@@ -114,12 +116,16 @@ def _usage(exc: typer.TyperException, command: str) -> Failure:
     return Failure(UsageError.name, text[:1].lower() + text[1:], f"see '{where} --help'", UsageError.exit_code)
 
 
-def _from_os(exc: OSError) -> LayerctlError:
-    assert exc.errno is not None
+def _code_in(text: str) -> int | None:
+    """The number of an error of which a library (libgit2) gave the words alone."""
+    return next((code for code in _ERRNO if os.strerror(code) in text), None)
+
+
+def _from_os(exc: OSError, code: int) -> LayerctlError:
     paths = [os.fsdecode(name) for name in (exc.filename, exc.filename2) if isinstance(name, str | bytes)]
-    reason = os.strerror(exc.errno)
+    reason = os.strerror(code) if exc.errno is not None else str(exc)
     where = f": {' → '.join(paths)}" if paths else ""
-    return _ERRNO[exc.errno](f"{reason[:1].lower()}{reason[1:]}{where}")
+    return _ERRNO[code](f"{reason[:1].lower()}{reason[1:]}{where}")
 
 
 def _unexpected(exc: BaseException) -> Failure:

@@ -1,8 +1,6 @@
-"""Bringing a write layer into the form that layers have in the store, in place and without moving content.
+"""Bringing a directory that nobody else knows into the form that layers have in the store, without moving content.
 
-Each step leaves what shows through the overlay as it was, in this order: whiteouts are added before an opaque mark
-that did their work goes away, and a copy-up that changed nothing is dropped only once the directory around it is
-no longer opaque. So a crash in between harms nothing.
+A worktree's write layer is never treated so: until its operation has happened, it must stay as it is.
 """
 
 from __future__ import annotations
@@ -29,6 +27,14 @@ from layerctl.model.scan import RootPath, Scan, ScanDir
 _NEW = b"new"
 
 
+def is_exact(scan: Scan, delta: Delta) -> bool:
+    """Whether a write layer holds exactly what a layer shall hold, and no opaque marks."""
+    with deep_recursion():
+        found = dict(_flatten(scan.root, b"", True))
+    marked = any(directory is not None and directory.opaque for directory in found.values())
+    return not marked and found.keys() == delta.entries.keys()
+
+
 def tidy(
     root_fd: int,
     scan: Scan,
@@ -39,10 +45,10 @@ def tidy(
     *,
     marks_on_disk: bool = True,
 ) -> None:
-    """Makes a write layer hold exactly what ``delta`` says.
+    """Makes a directory hold exactly what ``delta`` says.
 
     Args:
-        root_fd: the write layer; nobody else may be writing to it.
+        root_fd: the directory; nobody else may be writing to it.
         scan: what it holds.
         delta: what it shall hold; equal in effect over the parent.
         place: provides what only the layers below have (members of a hard-link group that changed).

@@ -182,7 +182,9 @@ def _translate(error: OSError, layers: int) -> LayerctlError:
     if error.errno in (errno.ENODEV, errno.ENOSYS):
         return NoKernelFeature("this kernel has no overlayfs", hint="load it with 'modprobe overlay'")
     if error.errno == errno.ENOSPC:
-        return NoSpace("no space to mount the overlay")
+        return NoSpace(
+            "no space to mount the overlay", hint="free some space; 'layerctl checkout' mounts what HEAD is now"
+        )
     if error.errno == errno.EINVAL:
         return MachineLacks(
             f"the kernel refuses to mount the overlay over {layers} layers: {reason}",

@@ -2,11 +2,14 @@
 
 Three ways lead there, and each ends with a directory that holds exactly the canonical difference to the parent:
 
-- *sealed, in place*: nobody can write any more, and the write layer lies on the parent itself. It is tidied where it
-  is and later renamed into the store.
+- *sealed, in place*: nobody can write any more, and the write layer lies on the parent itself and is in a layer's form
+  already. It is later renamed into the store.
 - *sealed, by links*: nobody can write, but the parent is not what is mounted (after a commit of a busy rootfs, or for
-  ``--amend``). The layer is built of hard links, and the write layer goes away with the operation.
+  ``--amend``), or the form is another. The layer is built of hard links, and the write layer goes away with the
+  operation.
 - *copied*: somebody may write, or only a part is wanted. What differs is copied; the write layer stays as it is.
+
+In each, the write layer is as it was until the operation has happened: a crash before that leaves nothing to put right.
 """
 
 from __future__ import annotations
@@ -20,7 +23,7 @@ from pathlib import Path
 from layerctl.errors import PathNotFound
 from layerctl.layer.build import CopyPlacer, LinkPlacer, Placer, build_layer
 from layerctl.layer.scan import LayerScanner
-from layerctl.layer.tidy import tidy
+from layerctl.layer.tidy import is_exact, tidy
 from layerctl.layer.xattrs import drop_inherited_acls
 from layerctl.model.delta import Delta
 from layerctl.model.entry import Entry, Kind
@@ -165,9 +168,10 @@ def seal(
     _check_paths(view, before, comparison, selection)
     if still and selection.is_everything:
         check(comparison)
-        if record.base == parent:
-            return _in_place(context, view, comparison, parent, staging)
-        return _linked(context, view, comparison, parent, staging)
+        delta = make_delta(view.objects, view.snapshot, comparison)
+        if record.base == parent and is_exact(view.scan, delta):
+            return Sealed(view.objects, view.snapshot, comparison, delta, quiescence, context.worktree.upper, True)
+        return _linked(context, view, comparison, delta, parent, staging)
     sealed = _copied(context, view, parent, comparison, selection, quiescence, staging)
     check(sealed.comparison)
     return sealed
@@ -182,16 +186,9 @@ def _check_paths(view: View, before: ObjectId | None, comparison: Comparison, se
             raise PathNotFound(f"/{os.fsdecode(path)} is neither in HEAD nor in the rootfs")
 
 
-def _in_place(context: Context, view: View, comparison: Comparison, parent: CommitId | None, staging: Path) -> Sealed:
-    delta = make_delta(view.objects, view.snapshot, comparison)
-    assert parent is not None
-    with open_upper(context) as fd, _links(context, parent, above=()) as place, _opened(staging) as scratch:
-        tidy(fd, view.scan, delta, place, context.namespace, scratch)
-    return Sealed(view.objects, view.snapshot, comparison, delta, Quiescence.SEALED, context.worktree.upper, True)
-
-
-def _linked(context: Context, view: View, comparison: Comparison, parent: CommitId | None, staging: Path) -> Sealed:
-    delta = make_delta(view.objects, view.snapshot, comparison)
+def _linked(
+    context: Context, view: View, comparison: Comparison, delta: Delta, parent: CommitId | None, staging: Path
+) -> Sealed:
     above, below = _above(context, parent)
     with _layer_folder(staging) as (fs, fd), _links(context, below, above=(context.worktree.upper, *above)) as place:
         build_layer(delta, fd, place, context.namespace, context.progress)

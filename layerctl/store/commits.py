@@ -13,6 +13,7 @@ from layerctl.model.config import ImageConfig
 from layerctl.model.ids import CommitId, ObjectId
 from layerctl.model.layer import LayerDescriptor
 from layerctl.store.git import GitRepository, to_datetime, to_signature, tree_rows
+from layerctl.store.refusals import system_errors
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +57,15 @@ class CommitStore:
                 ]
             )
         )
-        oid = self._git.raw.create_commit(
-            None,
-            to_signature(draft.author, draft.date),
-            to_signature(draft.committer, draft.commit_date),
-            draft.message.rstrip("\n") + "\n",
-            pygit2.Oid(raw=tree),
-            [pygit2.Oid(hex=parent.hex) for parent in draft.parents],
-        )
+        with system_errors():
+            oid = self._git.raw.create_commit(
+                None,
+                to_signature(draft.author, draft.date),
+                to_signature(draft.committer, draft.commit_date),
+                draft.message.rstrip("\n") + "\n",
+                pygit2.Oid(raw=tree),
+                [pygit2.Oid(hex=parent.hex) for parent in draft.parents],
+            )
         return CommitId(str(oid))
 
     def read(self, commit: CommitId) -> ImageCommit:

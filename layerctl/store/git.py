@@ -24,6 +24,7 @@ from layerctl.model.operation import RefMove
 from layerctl.store.durable import Durability
 from layerctl.store.pack import write_pack
 from layerctl.store.reflogs import take_back_entry
+from layerctl.store.refusals import as_system_error, system_errors
 
 _CONFIG = {
     "core.logAllRefUpdates": "always",
@@ -88,8 +89,10 @@ class GitRepository:
     @staticmethod
     def create(path: Path, branch: str) -> None:
         """Makes an empty bare repository whose HEAD names ``branch``; goes on where a killed process stopped."""
-        (path / "config.lock").unlink(missing_ok=True)
-        pygit2.init_repository(str(path), bare=True, initial_head=branch)
+        for name in ("HEAD.lock", "config.lock"):
+            (path / name).unlink(missing_ok=True)
+        with system_errors():
+            pygit2.init_repository(str(path), bare=True, initial_head=branch)
         for key, value in _CONFIG.items():
             GitRepository(path).config_set(key, value)
 
@@ -114,11 +117,11 @@ class GitRepository:
 
     def write_blob(self, data: bytes) -> ObjectId:
         """Stores a blob."""
-        return ObjectId(self._odb.write(ObjectType.BLOB, data).raw)
+        return self._write(ObjectType.BLOB, data)
 
     def write_tree(self, data: bytes) -> ObjectId:
         """Stores a tree in canonical encoding."""
-        return ObjectId(self._odb.write(ObjectType.TREE, data).raw)
+        return self._write(ObjectType.TREE, data)
 
     def has(self, oid: ObjectId) -> bool:
         """Whether an object is stored."""
@@ -130,7 +133,11 @@ class GitRepository:
             write_pack(Path(self._repo.path, "objects", "pack"), objects)
             return
         for _, is_tree, data in objects:
-            self._odb.write(ObjectType.TREE if is_tree else ObjectType.BLOB, data)
+            self._write(ObjectType.TREE if is_tree else ObjectType.BLOB, data)
+
+    def _write(self, kind: ObjectType, data: bytes) -> ObjectId:
+        with system_errors():
+            return ObjectId(self._odb.write(kind, data).raw)
 
     # refs
 
@@ -189,6 +196,9 @@ class GitRepository:
         except pygit2.AlreadyExistsError as exc:
             raise Conflict(f"cannot set {move.ref}: {exc}") from exc
         except (pygit2.GitError, ValueError, OSError) as exc:
+            refused = as_system_error(exc)
+            if refused is not None:
+                raise refused from exc
             raise Conflict(f"cannot move {move.ref}: {exc}", hint="is another Git program at work in here?") from exc
 
     def _set_despite_stale_lock(self, move: RefMove) -> None:
@@ -198,7 +208,7 @@ class GitRepository:
             try:
                 return self._set(move)
             except (pygit2.GitError, OSError) as exc:
-                if "lock" not in str(exc):
+                if as_system_error(exc) is not None or "lock" not in str(exc):
                     raise
             if time.monotonic() > deadline:
                 self.drop_stale_locks([move.ref])
@@ -269,7 +279,8 @@ class GitRepository:
         with tempfile.TemporaryDirectory(prefix="config-", dir=path.parents[1] / "tmp") as folder:
             copy = Path(folder, "config")
             copy.write_bytes(path.read_bytes())
-            self._edit(pygit2.Config(str(copy)), key, value)
+            with system_errors():
+                self._edit(pygit2.Config(str(copy)), key, value)
             Durability(self.sync_refs).write(path, copy.read_bytes())
 
     @staticmethod
@@ -282,6 +293,8 @@ class GitRepository:
         except KeyError as exc:
             raise RefNotFound(f"no config value '{key}'") from exc
         except (pygit2.GitError, ValueError) as exc:
+            if as_system_error(exc) is not None:
+                raise
             raise UsageError(f"cannot set '{key}': {exc}", hint="keys look like section.name") from exc
 
     def config_list(self) -> list[tuple[str, str]]:
@@ -328,7 +341,7 @@ class GitRepository:
             f"object {target}\ntype commit\ntag {name}\n"
             f"tagger {author.name} <{author.email}> {signature.time} {zone}\n\n{message.rstrip()}\n"
         )
-        return str(self._odb.write(ObjectType.TAG, text.encode()))
+        return self._write(ObjectType.TAG, text.encode()).hex()
 
 
 def _one_line(error: Exception) -> str:

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from layerctl.errors import Damaged, NotFound, RefMoved
+from layerctl.errors import Damaged, NotFound, RefMoved, Unfinished
 from layerctl.model.commit import Author
 from layerctl.model.operation import FileMove, Operation, RefMove, Rename
 from layerctl.store.durable import Durability
@@ -44,12 +44,16 @@ class Journal:
         return self._pending.exists()
 
     def recover(self) -> Operation | None:
-        """Finishes an interrupted operation; returns it, or None if there was none."""
+        """Finishes an interrupted operation; returns it, or None if there was none.
+
+        Raises:
+            Unfinished: the disk still refuses a part of it.
+        """
         if not self.has_pending:
             return None
         operation = Operation.from_json(load_record(self._pending.read_bytes(), self._pending))
         self._git.drop_stale_locks([move.ref for move in operation.moves if isinstance(move, RefMove)])
-        with _undisturbed():
+        with _undisturbed(), self._owned_up(operation):
             self._apply(operation, again=True)
         return operation
 
@@ -59,9 +63,10 @@ class Journal:
         Raises:
             RefMoved: a ref is not where the operation expects it; nothing was changed.
             Conflict: a new ref's name cannot be beside another's; nothing was changed.
+            Unfinished: the disk refused a part of it; whoever comes next finishes it.
         """
         self.check(operation)
-        with _undisturbed():
+        with _undisturbed(), self._owned_up(operation):
             self._durability.write(self._pending, dump_record(operation.to_json()))
             self._apply(operation)
 
@@ -74,6 +79,21 @@ class Journal:
                 raise RefMoved(f"{move.ref} was moved meanwhile by somebody else")
             if move.old is None and not move.ref.startswith("refs/layerctl/"):
                 self._git.check_new_ref(move.ref, gone)
+
+    @contextmanager
+    def _owned_up(self, operation: Operation) -> Iterator[None]:
+        """Says of a failure that comes after the record that the operation has happened all the same."""
+        try:
+            yield
+        except OSError as exc:
+            where = f": {exc.filename}" if exc.filename else ""
+            reason = f"{(exc.strerror or str(exc)).lower()}{where}"
+            what = f"operation {operation.number} ({operation.verb})"
+            if self.has_pending:
+                raise Unfinished(f"{what} is recorded, but could not be finished: {reason}") from exc
+            if self._path(operation.number).exists():
+                raise Unfinished(f"{what} is made, but may not survive a power cut: {reason}") from exc
+            raise
 
     def next_number(self) -> int:
         """The number of the operation to come."""

@@ -61,6 +61,12 @@ def test_what_the_system_refuses(number: int, status: int, name: str) -> None:
     assert failure.message[0].islower()
 
 
+def test_what_a_library_says_in_words_alone() -> None:
+    failure = describe(OSError(f"could not open '/x': {os.strerror(errno.EIO)}"))
+    assert (failure.exit_code, failure.name) == (5, "damaged")
+    assert describe(OSError("something else")).exit_code == 70
+
+
 def test_two_paths_and_bytes() -> None:
     failure = describe(OSError(errno.EACCES, "x", b"/a\xff", None, "/b"))
     assert failure.message.endswith(": /a\ufffd → /b")
