@@ -29,6 +29,7 @@
     │   ├── BadArchive
     │   ├── DigestMismatch
     │   ├── LimitExceeded
+    │   ├── UnsafeRootfs
     │   ├── UnsafeWriteLayer
     │   └── UnsupportedFormat
     └── MachineLacks        6  kernel feature, runtime, privilege, space
@@ -256,6 +257,12 @@ class LimitExceeded(BadArchive):
 
     name = "limit-exceeded"
     default_hint = "raise the limit with 'layerctl config import.KEY VALUE' if the source is trusted"
+
+
+class UnsafeRootfs(Damaged):
+    """A rootfs that would lead an OCI runtime out of it."""
+
+    name = "unsafe-rootfs"
 
 
 class UnsafeWriteLayer(Damaged):

@@ -13,6 +13,8 @@ from layerctl.model.scan import RootPath
 if TYPE_CHECKING:
     from layerctl.ops.repository import Repository
 
+_FOLDER = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
 
 def root_path(text: str, mountpoint: Path | None = None, here: Path | None = None) -> RootPath:
     """A path relative to the rootfs.
@@ -55,10 +57,27 @@ def revisions_and_paths(
 
 def _is_path(repository: Repository, word: str) -> bool:
     [path] = root_paths(repository, [word])
-    if not path or not os.path.lexists(os.path.join(os.fsencode(repository.mountpoint), path)):
+    if not path or not _is_there(repository.mountpoint, path):
         return False
     try:
         repository.resolve(word)
     except NotFound:
         return True
     return False
+
+
+def _is_there(mountpoint: Path, path: RootPath) -> bool:
+    """Whether a rootfs has a path; a symlink on the way, which could lead to the host, is not followed."""
+    *parents, name = path.split(b"/")
+    fds: list[int] = []
+    try:
+        fds.append(os.open(os.path.realpath(mountpoint), _FOLDER))
+        for parent in parents:
+            fds.append(os.open(parent, _FOLDER, dir_fd=fds[-1]))
+        os.stat(name, dir_fd=fds[-1], follow_symlinks=False)
+    except OSError:
+        return False
+    finally:
+        for fd in fds:
+            os.close(fd)
+    return True

@@ -27,6 +27,7 @@ from layerctl.runtime.container import Bind, ContainerSpec
 from layerctl.runtime.inside import is_regular
 from layerctl.runtime.network import Network, name_files
 from layerctl.runtime.spec import build_spec
+from layerctl.runtime.targets import refuse_symlinks
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +57,10 @@ class Bundle:
 
         Raises:
             AlreadyExists: the bundle is there.
+            UnsafeRootfs: no runtime must see that rootfs.
             UsageError: a string of ``spec`` is not UTF-8, which the format cannot hold.
         """
+        refuse_symlinks(spec.rootfs)
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
             path.mkdir(mode=0o700)

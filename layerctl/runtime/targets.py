@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from layerctl.errors import UnsafeRootfs
 from layerctl.model.scan import RootPath
 from layerctl.runtime.container import ContainerSpec
 from layerctl.runtime.inside import LEADS_NOWHERE, open_inside
@@ -111,6 +112,29 @@ def _look(root: int, path: bytes) -> bytes | None:
         return os.readlink(b"", dir_fd=fd) if stat.S_ISLNK(os.fstat(fd).st_mode) else b""
     finally:
         os.close(fd)
+
+
+def refuse_symlinks(rootfs: Path) -> None:
+    """Makes sure that ``/dev``, ``/proc`` and ``/sys`` of a rootfs are directories, or nothing yet.
+
+    Before it enters the rootfs, runc 1.1 makes ``/dev/fd``, ``/dev/stdin`` and the like by path, and replaces
+    ``/dev/ptmx`` (``setupDevSymlinks``, ``setupPtmx``): if ``/dev`` were a symlink, it would do that on the host.
+
+    Raises:
+        UnsafeRootfs: one is a symlink.
+    """
+    root = os.open(rootfs, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        for name in (b"dev", b"proc", b"sys"):
+            link = _look(root, name)
+            if link:
+                raise UnsafeRootfs(
+                    f"/{name.decode()} of the rootfs is a symlink to {os.fsdecode(link)!r}, which could lead an OCI"
+                    " runtime out of the rootfs",
+                    hint=f"'layerctl status' shows what changed; /{name.decode()} must be a directory",
+                )
+    finally:
+        os.close(root)
 
 
 def removable_targets(created: Iterable[Target], upper: int) -> frozenset[RootPath]:
