@@ -1,57 +1,46 @@
 """Random lives of a container's rootfs on real overlay mounts, each step checked against the oracle.
 
-``LAYERCTL_SOAK=1`` makes it long. A failure prints the steps; ``--hypothesis-seed=N`` repeats a run.
+One run is drawn from one seed, which is printed; ``LAYERCTL_SEED=N`` repeats it. ``LAYERCTL_SOAK=SECONDS`` goes on with
+the seeds after it until that time is over (``make soak``). A failure prints its steps.
 """
 
 from __future__ import annotations
 
+import mmap
 import os
+import random
 import shutil
 import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, seed, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import initialize, invariant, rule, run_state_machine_as_test
 
 from layerctl import Author, CommitId, Quiescence, Repository
-from layerctl.errors import Busy, NothingToCommit
+from layerctl.errors import Busy, CannotExport, NothingToCommit
+from layerctl.store import layers as layers_module
 from tests.oracle import Listing
 from tests.oracle import compare as differences
+from tests.property.container import ContainerLife, index
 from tests.property.independent import assert_changes, is_relink, listing
 from tests.property.stored import assert_fsck_clean, assert_layer_is_canonical
-from tests.property.tree import CAPABILITY, NAMES, TIMES, Tree, make_base
+from tests.property.tree import Tree, make_base
+from tests.support.exporting import layers_of, oci_layout
 from tests.support.mounts import unmount_below
 
-_SOAK = bool(os.environ.get("LAYERCTL_SOAK"))
+_SOAK = int(os.environ.get("LAYERCTL_SOAK", "0"))
+_LIVES, _STEPS = 110, 40
 _AUTHOR = Author("Tester", "t@example.com")
-_WHO = ("nobody", "working directory", "writer", "own writer")
-
-data = st.binary(max_size=20) | st.sampled_from([b"", b"same", b"\0" * 20])
-names = st.sampled_from(NAMES)
-index = st.integers(0, 10_000)
-xattr_values = st.sampled_from([b"", b"y", b"x", b"\x00\xff", b"v" * 300])
-xattr_keys = st.sampled_from(
-    [
-        b"user.k",
-        b"user.odd = %\xff",
-        b"user.overlay.opaque",
-        b"user.overlay.whiteout",
-        b"trusted.k",
-        b"trusted.overlay.opaque",
-        b"trusted.overlay.overlay.opaque",
-        b"trusted.overlay.redirect",
-        b"trusted.overlay.metacopy",
-        b"security.foo",
-    ]
-)
+_WHO = ("nobody", "working directory", "own writer", "nobody", "writer")
+_DEPTH = layers_module.MAX_MOUNTED
 
 
 @dataclass(frozen=True)
@@ -62,11 +51,29 @@ class Did:
     rootfs: Listing | None
 
 
-class RootfsLife(RuleBasedStateMachine):
+class RootfsLife(ContainerLife):
     """One repository with a base image, a mounted worktree, and a second one to check commits out elsewhere."""
 
-    @initialize()
-    def start(self) -> None:
+    #: How many steps there were, of all lives.
+    steps = 0
+
+    @initialize(
+        pace=st.sampled_from([1, 2, 3, 5, 10_000]),
+        depth=st.sampled_from([2, 3, _DEPTH]),
+        plain_names=st.booleans(),
+    )
+    def start(self, pace: int, depth: int, plain_names: bool) -> None:
+        """Begins a life.
+
+        Args:
+            pace: how many things the container does between two commits that nobody asked for.
+            depth: how many layers are mounted before compacted ones take their place.
+            plain_names: whether all of it could be an OCI image.
+        """
+        self.pace, self.plain_names = pace, plain_names
+        self.done_by_container = self.commits = 0
+        self.exported = False
+        layers_module.MAX_MOUNTED = depth
         self.top = Path(tempfile.mkdtemp(prefix="layerctl-states-"))
         source = self.top / "source"
         source.mkdir()
@@ -85,6 +92,7 @@ class RootfsLife(RuleBasedStateMachine):
         _assert_same(self.states[self.head], self.root)
 
     def teardown(self) -> None:
+        layers_module.MAX_MOUNTED = _DEPTH
         if not hasattr(self, "top"):
             return
         try:
@@ -94,137 +102,12 @@ class RootfsLife(RuleBasedStateMachine):
             unmount_below(self.top)
             shutil.rmtree(self.top)
 
-    # what a container does
-
-    def _attempt(self, action: Callable[..., None], *arguments: object) -> None:
-        """What the kernel refuses, a container does not do."""
-        with suppress(OSError):
-            action(*arguments)
-
-    def _pick(self, kind: str, number: int) -> bytes:
-        paths = self.tree.paths()[kind] or [b""]
-        return paths[number % len(paths)]
-
-    def _place(self, number: int, name: bytes) -> bytes:
-        return os.path.join(self._pick("dir", number), name)
-
-    @rule(where=index, name=names, content=data)
-    def write_file(self, where: int, name: bytes, content: bytes) -> None:
-        self._attempt(self.tree.write, self._place(where, name), content)
-
-    @rule(which=index, content=data, how=st.sampled_from(["write", "append"]))
-    def change_file(self, which: int, content: bytes, how: str) -> None:
-        self._attempt(getattr(self.tree, how), self._pick("file", which), content)
-
-    @rule(which=index)
-    def change_content_and_put_time_back(self, which: int) -> None:
-        self._attempt(self.tree.alter_unseen, self._pick("file", which))
-
-    @rule(which=index, size=st.sampled_from([0, 1, 5000, 1 << 20]))
-    def truncate_file(self, which: int, size: int) -> None:
-        self._attempt(self.tree.truncate, self._pick("file", which), size)
-
-    @rule(which=index, start=st.sampled_from([0, 4096]), length=st.sampled_from([1, 4096, 65_536]))
-    def punch_hole(self, which: int, start: int, length: int) -> None:
-        self._attempt(self.tree.punch, self._pick("file", which), start, length)
-
-    @rule(where=index, name=names)
-    def make_dir(self, where: int, name: bytes) -> None:
-        self._attempt(self.tree.mkdir, self._place(where, name))
-
-    @rule(which=index)
-    def remove(self, which: int) -> None:
-        self._attempt(self.tree.remove, self._pick("all", which))
-
-    @rule(which=index, children=st.integers(0, 3))
-    def remove_dir_and_make_it_anew(self, which: int, children: int) -> None:
-        path = self._pick("dir", which)
-        if path:
-            self._attempt(self.tree.recreate, path, children)
-
-    @rule(which=index, where=index, name=names)
-    def move(self, which: int, where: int, name: bytes) -> None:
-        self._attempt(self.tree.move, self._pick("all", which), self._place(where, name))
-
-    @rule(which=index, over=index)
-    def move_over(self, which: int, over: int) -> None:
-        self._attempt(self.tree.move, self._pick("all", which), self._pick("all", over))
-
-    @rule(which=index, name=names)
-    def move_there_and_back(self, which: int, name: bytes) -> None:
-        path = self._pick("all", which)
-        if not os.path.lexists(self.tree.full(name)):
-            self._attempt(self.tree.move, path, name)
-            self._attempt(self.tree.move, name, path)
-
-    @rule(which=index, over=index)
-    def copy_over(self, which: int, over: int) -> None:
-        self._attempt(self.tree.copy_over, self._pick("file", which), self._pick("file", over))
-
-    @rule(
-        where=index,
-        name=names,
-        to=st.sampled_from([b"a", b"/nowhere/at/all", b"../nowhere", b"d/sub", b"\xff no", b"."]),
-    )
-    def make_symlink(self, where: int, name: bytes, to: bytes) -> None:
-        self._attempt(self.tree.symlink, self._place(where, name), to)
-
-    @rule(which=index, where=index, name=names)
-    def make_link(self, which: int, where: int, name: bytes) -> None:
-        source = self._pick("file", which) if which % 3 else self._pick("other", which)
-        self._attempt(self.tree.link, source, self._place(where, name))
-
-    @rule(where=index, name=names, which=st.integers(0, 3))
-    def make_special(self, where: int, name: bytes, which: int) -> None:
-        self._attempt(self.tree.special, self._place(where, name), which)
-
-    @rule(which=index, becomes=st.sampled_from(["file", "dir", "symlink", "fifo"]))
-    def replace_by_another_type(self, which: int, becomes: str) -> None:
-        path = self._pick("all", which)
-        self._attempt(self.tree.remove, path)
-        makers: dict[str, tuple[object, ...]] = {
-            "file": (self.tree.write, path, b"swapped"),
-            "dir": (self.tree.mkdir, path),
-            "symlink": (self.tree.symlink, path, b"swapped"),
-            "fifo": (self.tree.special, path, 2),
-        }
-        self._attempt(*makers[becomes])  # type: ignore[arg-type]
-
-    @rule(which=index, mode=st.sampled_from([0o644, 0o600, 0o755, 0o4755, 0o2775, 0o1777, 0]))
-    def chmod(self, which: int, mode: int) -> None:
-        self._attempt(self.tree.chmod, self._pick("all", which), mode)
-
-    @rule(mode=st.sampled_from([0o755, 0o700, 0o1777]))
-    def chmod_root(self, mode: int) -> None:
-        self.tree.chmod(b"", mode)
-
-    @rule(which=index, uid=st.sampled_from([0, 1000, 65_534, 4_000_000_000]), gid=st.sampled_from([0, 5]))
-    def chown(self, which: int, uid: int, gid: int) -> None:
-        self._attempt(self.tree.chown, self._pick("all", which), uid, gid)
-
-    @rule(which=index)
-    def copy_up_and_change_nothing(self, which: int) -> None:
-        self._attempt(self.tree.touch_up, self._pick("all", which))
-
-    @rule(which=index, mtime_ns=st.sampled_from(TIMES))
-    def set_times(self, which: int, mtime_ns: int) -> None:
-        self._attempt(self.tree.set_times, self._pick("all", which), mtime_ns)
-
-    @rule(which=index, on=st.sampled_from(["dir", "all"]), key=xattr_keys, value=xattr_values)
-    def set_xattr(self, which: int, on: str, key: bytes, value: bytes) -> None:
-        self._attempt(self.tree.set_xattr, self._pick(on, which), key, value)
-
-    @rule(which=index)
-    def set_capability(self, which: int) -> None:
-        self._attempt(self.tree.set_xattr, self._pick("file", which), b"security.capability", CAPABILITY)
-
-    @rule(which=index)
-    def drop_xattrs(self, which: int) -> None:
-        self._attempt(self.tree.drop_xattrs, self._pick("all", which))
-
-    @rule(which=index, options=st.sampled_from([["-m", "u:1000:rw"], ["-d", "-m", "g:5:rx"], ["-b"], ["-k"]]))
-    def set_acl(self, which: int, options: list[str]) -> None:
-        self._attempt(self.tree.set_acl, self._pick("dir" if which % 2 else "file", which), options)
+    def stepped(self) -> None:
+        """Commits every so often: sealed and busy in turn."""
+        self.done_by_container += 1
+        if self.done_by_container % self.pace == 0:
+            self.commits += 1
+            self.commit(_WHO[self.commits % len(_WHO)], amend=False, empty=False)
 
     # what its owner does
 
@@ -250,7 +133,7 @@ class RootfsLife(RuleBasedStateMachine):
     @rule(which=index, who=st.sampled_from(_WHO))
     def commit_one_path(self, which: int, who: str) -> None:
         before, parent = listing(self.root), self.states[self.head]
-        path = self._pick("all", which)
+        path = self.pick("all", which)
         with self._presence(who):
             try:
                 result = self.repo.commit("partly", paths=[path])
@@ -266,6 +149,20 @@ class RootfsLife(RuleBasedStateMachine):
             _assert_same(parent.select(lambda at: not _below(at, path)), after.select(lambda at: not _below(at, path)))
         self._check_layer(result.commit)
         assert self._changes_below(path) == []
+
+    @rule(which=index, at=index)
+    def commit_while_a_file_is_mapped(self, which: int, at: int) -> None:
+        """Who holds a shared mapping writes without a system call. What is committed must not change with it."""
+        path = self.pick("file", which)
+        place = self.tree.full(path)
+        if not path or not os.path.getsize(place):
+            return
+        with open(place, "r+b") as file, mmap.mmap(file.fileno(), 0) as mapping:
+            self.commit("own writer", amend=False, empty=True)
+            mapping[at % len(mapping)] ^= 1
+        changed = {change.path for change in self.repo.status().changes}
+        assert path in changed
+        self._check_elsewhere(self.head, self.states[self.head])
 
     def _changes_below(self, path: bytes) -> list[object]:
         """Hard links left out: the other end of one may lie elsewhere."""
@@ -288,6 +185,27 @@ class RootfsLife(RuleBasedStateMachine):
             self.done.append(Did(self.head, before))
         self.head = target
         assert self.repo.status().changes == ()
+
+    @rule()
+    def export(self) -> None:
+        """HEAD's layers as an OCI image, imported into another repository; a life has one of these."""
+        if self.exported:
+            return
+        self.exported = True
+        sockets: set[bytes] = set()
+        try:
+            layers = layers_of(self.repo.path, self.head, sockets.add)
+        except CannotExport:
+            assert not self.plain_names
+            return
+        layout = oci_layout(self.top / "layout", layers)
+        other = Repository.init(self.top / "imported")
+        other.set_config("layerctl.sync", "false")
+        other = Repository.open(self.top / "imported", author=_AUTHOR)
+        other.import_image(f"oci:{layout}")
+        expected = self.states[self.head]
+        _assert_same(_importable(expected), Path(other.checkout().mountpoint))
+        assert {path for path, node in expected.nodes.items() if node.kind == "socket"} <= sockets
 
     @rule()
     def undo(self) -> None:
@@ -326,6 +244,10 @@ class RootfsLife(RuleBasedStateMachine):
         self.repo = Repository.open(self.top / "r", author=_AUTHOR)
         _patiently(self.repo.checkout)
         _assert_same(before, self.root)
+
+    @invariant()
+    def count(self) -> None:
+        RootfsLife.steps += 1
 
     @invariant()
     def head_is_where_it_should_be(self) -> None:
@@ -413,13 +335,43 @@ def _below(path: bytes, top: bytes) -> bool:
     return path == top or path.startswith(top + b"/")
 
 
-RootfsLife.TestCase.settings = settings(
-    max_examples=3000 if _SOAK else 50,
-    stateful_step_count=80 if _SOAK else 30,
-    deadline=None,
-    suppress_health_check=list(HealthCheck),
-    print_blob=True,
-    report_multiple_bugs=False,
-)
+def _importable(tree: Listing) -> Listing:
+    """What an import keeps: no sockets, which an archive cannot hold, and nothing that looks like overlayfs's own."""
+    tree = tree.select(lambda path: tree.nodes[path].kind != "socket")
+    nodes = {
+        path: replace(node, xattrs=tuple(pair for pair in node.xattrs if not pair[0].startswith("trusted.overlay.")))
+        for path, node in tree.nodes.items()
+    }
+    return replace(tree, nodes=nodes)
+
+
+def _live(number: int) -> None:
+    """All lives of one seed."""
+    RootfsLife.steps = 0
+    options = settings(
+        max_examples=_LIVES,
+        stateful_step_count=_STEPS,
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+        print_blob=True,
+        report_multiple_bugs=False,
+    )
+    run_state_machine_as_test(seed(number)(RootfsLife), settings=options)
+
+
 # Containers of other tests keep copies of every mount in their namespaces: rootfs that nobody uses would look used.
-TestRootfsLife = pytest.mark.serial(pytest.mark.timeout(36_000 if _SOAK else 600)(RootfsLife.TestCase))
+@pytest.mark.serial
+@pytest.mark.timeout(600 + _SOAK)
+def test_lives_of_a_rootfs(capsys: pytest.CaptureFixture[str]) -> None:
+    first = int(os.environ.get("LAYERCTL_SEED", random.randrange(10**6)))
+    end = time.monotonic() + _SOAK
+    total, number = 0, first
+    while not total or time.monotonic() < end:
+        with capsys.disabled():
+            print(f"\nLAYERCTL_SEED={number}: ", end="", flush=True)
+        _live(number)
+        assert RootfsLife.steps >= 3000
+        total, number = total + RootfsLife.steps, number + 1
+        with capsys.disabled():
+            print(f"{RootfsLife.steps} steps, {total} in all", end="", flush=True)

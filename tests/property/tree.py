@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import mmap
 import os
 import shutil
 import socket
@@ -13,6 +14,12 @@ from pathlib import Path
 
 #: cap_net_raw+ep, revision 2 (see capability.h).
 CAPABILITY = struct.pack("<IIIII", 0x02000001, 1 << 13, 0, 0, 0)
+#: The same, a bigger set, and revision 3 with the root of a user namespace.
+CAPABILITIES = (
+    CAPABILITY,
+    struct.pack("<IIIII", 0x02000000, 0xFFFFFFFF, 0, 0x1F, 0),
+    struct.pack("<IIIIII", 0x03000001, 1 << 10, 0, 0, 0, 100_000),
+)
 #: Times that floats, 32 bits or 0 as "unset" would lose.
 TIMES = (0, 1, -1, 1_700_000_000_123_456_789, 1_700_000_000_123_456_790, -86_400_000_000_001, 4_294_967_296_999_999_999)
 NAMES = (
@@ -37,6 +44,8 @@ NAMES = (
     b"L" * 255,
 )
 _PUNCH, _KEEP_SIZE = 2, 1
+_EXCHANGE = 2
+_CWD = -100
 _libc = ctypes.CDLL(None, use_errno=True)
 _DEVICES = ((stat.S_IFCHR, 1, 3), (stat.S_IFBLK, 259, 70_000), (stat.S_IFIFO, 0, 0), (stat.S_IFSOCK, 0, 0))
 
@@ -51,9 +60,14 @@ class Tree:
         return os.path.join(self.root, path) if path else self.root
 
     def paths(self) -> dict[str, list[bytes]]:
-        """All paths but the root, sorted, by kind: ``dir`` (with the root), ``file``, ``other``, and ``all``."""
+        """Sorted paths by kind: ``dir`` (with the root), ``file``, ``other``, ``with xattrs``, ``all``, ``any``.
+
+        ``all`` is without the root, ``any`` with it.
+        """
         found: dict[str, list[bytes]] = {"dir": [b""], "file": [], "other": [], "all": []}
         self._walk(b"", found)
+        found["any"] = [b"", *found["all"]]
+        found["with xattrs"] = [path for path in found["any"] if os.listxattr(self.full(path), follow_symlinks=False)]
         return {kind: sorted(paths) for kind, paths in found.items()}
 
     def _walk(self, path: bytes, found: dict[str, list[bytes]]) -> None:
@@ -78,6 +92,27 @@ class Tree:
         with open(self.full(path), "ab") as file:
             file.write(data)
 
+    def write_anew(self, path: bytes, data: bytes) -> None:
+        """As editors do it: a new file, renamed over the old one."""
+        self.write(path + b"~", data)
+        os.rename(self.full(path + b"~"), self.full(path))
+
+    def write_mapped(self, path: bytes, data: bytes) -> None:
+        """Through a shared mapping, which no write(2) tells of."""
+        if not os.path.getsize(self.full(path)):
+            return
+        with open(self.full(path), "r+b") as file, mmap.mmap(file.fileno(), 0) as mapping:
+            mapping[: len(data)] = data[: len(mapping)]
+
+    def materialize(self, path: bytes, data: bytes) -> None:
+        """A file that gets its name only once it is written (``O_TMPFILE``, linkat(2))."""
+        directory, name = os.path.split(self.full(path))
+        with open(os.open(directory, os.O_TMPFILE | os.O_RDWR, 0o644), "wb") as file:
+            file.write(data)
+            file.flush()
+            place = b"/proc/self/fd/%d" % file.fileno()
+            os.link(place, os.path.join(directory, name), src_dir_fd=file.fileno(), follow_symlinks=True)
+
     def alter_unseen(self, path: bytes) -> None:
         """Other content of the same size, with the time of modification put back."""
         before = os.lstat(self.full(path))
@@ -96,6 +131,12 @@ class Tree:
             _libc.fallocate(fd, _PUNCH | _KEEP_SIZE, ctypes.c_long(start), ctypes.c_long(length))
         finally:
             os.close(fd)
+
+    def poke(self, path: bytes, start: int, length: int) -> None:
+        """An island of data, behind the end too."""
+        with open(self.full(path), "r+b") as file:
+            file.seek(start)
+            file.write(b"i" * min(length, 5000))
 
     # names
 
@@ -130,6 +171,34 @@ class Tree:
         else:
             os.unlink(self.full(path))
 
+    def become(self, path: bytes, kind: str) -> None:
+        """Something of another type in its place."""
+        self.remove(path)
+        if kind == "file":
+            self.write(path, b"swapped")
+        elif kind == "dir":
+            self.mkdir(path)
+        elif kind == "symlink":
+            self.symlink(path, b"swapped")
+        else:
+            self.special(path, {"char": 0, "fifo": 2, "socket": 3}[kind])
+
+    def rmdir(self, path: bytes) -> None:
+        os.rmdir(self.full(path))
+
+    def empty(self, path: bytes) -> None:
+        """``rm -r d/*``, and then ``rmdir d``; the root stays."""
+        self.empty_by_name(path)
+        if path:
+            os.rmdir(self.full(path))
+
+    def empty_by_name(self, path: bytes) -> None:
+        """``rm -r d/*``; of the root, files alone."""
+        for name in sorted(os.listdir(self.full(path))):
+            below = os.path.join(path, name)
+            if path or not os.path.isdir(self.full(below)) or os.path.islink(self.full(below)):
+                self.remove(below)
+
     def recreate(self, path: bytes, children: int) -> None:
         """``rm -r d; mkdir d``, with some of its old children made anew."""
         names = sorted(os.listdir(self.full(path)))[:children]
@@ -141,6 +210,14 @@ class Tree:
     def move(self, source: bytes, target: bytes) -> None:
         """As mv(1) does it: rename(2), and copying where that is EXDEV."""
         subprocess.run(["mv", "-fT", "--", self.full(source), self.full(target)], capture_output=True)
+
+    def rename(self, source: bytes, target: bytes) -> None:
+        """rename(2) alone, which overlayfs refuses for directories that a lower layer has."""
+        os.rename(self.full(source), self.full(target))
+
+    def exchange(self, one: bytes, other: bytes) -> None:
+        """renameat2(2) with ``RENAME_EXCHANGE``."""
+        _libc.renameat2(_CWD, self.full(one), _CWD, self.full(other), _EXCHANGE)
 
     def copy_over(self, source: bytes, target: bytes) -> None:
         """Content, owner, mode, attributes and times, into the inode that is there."""
@@ -166,8 +243,9 @@ class Tree:
     def set_xattr(self, path: bytes, key: bytes, value: bytes) -> None:
         os.setxattr(self.full(path), key, value, follow_symlinks=False)
 
-    def drop_xattrs(self, path: bytes) -> None:
-        for key in os.listxattr(self.full(path), follow_symlinks=False):
+    def drop_xattrs(self, path: bytes, count: int | None = None) -> None:
+        """All of them, or the first few."""
+        for key in sorted(os.listxattr(self.full(path), follow_symlinks=False))[:count]:
             os.removexattr(self.full(path), key, follow_symlinks=False)
 
     def set_acl(self, path: bytes, options: list[str]) -> None:
