@@ -40,6 +40,13 @@ COMMIT: list[Move] = [
     FileMove(RECORD, "base B", "base C", keep=True),
     RefMove("refs/heads/main", "b", "c"),
 ]
+STASH: list[Move] = [
+    Rename(f"{HOME}/upper", "layers/2/fs", keep=True),
+    RefMove("refs/layerctl/stash/2", None, "s"),
+    Rename("tmp/s/upper", f"{HOME}/upper", keep=True),
+    FileMove(RECORD, "base B", "base S", keep=True),
+    FileMove(RECORD, "base S", "base B"),
+]
 REMOVE: list[Move] = [Rename(HOME, "parked/9/worktree")]
 ADD: list[Move] = [
     Rename("tmp/a/upper", f"{HOME}/upper", keep=True),
@@ -56,6 +63,14 @@ CASES: dict[str, tuple[list[list[Move]], PastWorktree]] = {
         PastWorktree(HOME, None, "parked/3/upper", "B with targets"),
     ),
     "committed": ([COMMIT], PastWorktree(HOME, None, f"{HOME}/upper", None)),
+    "stashed": ([STASH], PastWorktree(HOME, None, None, "base S")),
+    "stashed, then parked": ([STASH, parking(3, "base B", "P")], PastWorktree(HOME, None, None, "base S")),
+    "parked, then stashed": ([parking(1, "A", "base B"), STASH], PastWorktree(HOME, None, "parked/1/upper", "A")),
+    "committed, then stashed": ([COMMIT, STASH], PastWorktree(HOME, None, None, "base S")),
+    "another small file": (
+        [[FileMove(f"{HOME}/bisect.json", None, "1")], [FileMove(f"{HOME}/bisect.json", "1", "2")]],
+        PastWorktree(HOME, None, f"{HOME}/upper", None, {"bisect.json": None}),
+    ),
     "committed, then parked": ([COMMIT, parking(2, "C", "P")], PastWorktree(HOME, None, "parked/2/upper", "C")),
     "dropped": (
         [
