@@ -34,6 +34,7 @@ from layerctl.model.results import (
     CheckoutResult,
     CommitResult,
     Diff,
+    DiskUsage,
     GcResult,
     ImportResult,
     LogEntry,
@@ -41,6 +42,7 @@ from layerctl.model.results import (
     ReflogLine,
     RestoreOperationResult,
     RollbackResult,
+    Share,
     Status,
     Tag,
     UndoResult,
@@ -350,6 +352,22 @@ def collected(value: GcResult) -> Document:
         "let_go": value.through,
         "in_use": list(value.in_use),
     }
+
+
+def disk_usage(value: DiskUsage, commits: Iterable[Share]) -> Document:
+    """What takes how much on disk."""
+    return {
+        "bytes": value.size,
+        "parts": dict(value.parts),
+        "branches": [_share(item) for item in value.branches],
+        "tags": [_share(item) for item in value.tags],
+        "worktrees": [_share(item) for item in value.worktrees],
+        "commits": [_share(item, "commit") for item in commits],
+    }
+
+
+def _share(value: Share, key: str = "name") -> Document:
+    return {key: value.name, "bytes": value.size, "alone": value.alone}
 
 
 def imported(value: ImportResult) -> Document:

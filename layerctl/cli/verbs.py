@@ -77,6 +77,7 @@ SECTIONS: tuple[tuple[str, tuple[VerbInfo, ...]], ...] = (
         (
             VerbInfo("gc", "Free what nothing needs"),
             VerbInfo("fsck", "Check that everything is what it must be, and repair it"),
+            VerbInfo("du", "What takes how much on disk", reads_only=True),
             VerbInfo("config", "Read and set options"),
             VerbInfo("hook", "List, try, enable or disable hooks"),
             VerbInfo("doctor", "What this machine can and cannot do", reads_only=True),

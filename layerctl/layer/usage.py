@@ -32,7 +32,7 @@ class Inode:
 
 
 def inodes(path: Path) -> Iterator[Inode]:
-    """Everything at and below a path, once for each name; what vanishes meanwhile is left out."""
+    """Everything at and below a path, once for each name; without what is mounted there, or vanishes meanwhile."""
     try:
         status = os.lstat(path)
         yield _inode(status)
@@ -41,7 +41,7 @@ def inodes(path: Path) -> Iterator[Inode]:
         return
     with deep_recursion():
         try:
-            yield from _below(fd)
+            yield from _below(fd, status.st_dev)
         finally:
             os.close(fd)
 
@@ -58,10 +58,12 @@ def freed(paths: Iterable[Path]) -> int:
     return sum(size for key, size in sizes.items() if names[key] <= 0)
 
 
-def _below(parent: int) -> Iterator[Inode]:
+def _below(parent: int, device: int) -> Iterator[Inode]:
     for name in os.listdir(parent):
         try:
             inode = _inode(os.stat(name, dir_fd=parent, follow_symlinks=False))
+            if inode.id[0] != device:
+                continue
             yield inode
             if not inode.is_dir:
                 continue
@@ -69,7 +71,7 @@ def _below(parent: int) -> Iterator[Inode]:
         except FileNotFoundError:
             continue
         try:
-            yield from _below(fd)
+            yield from _below(fd, device)
         finally:
             os.close(fd)
 

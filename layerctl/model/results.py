@@ -311,6 +311,48 @@ class GcResult:
 
 
 @dataclass(frozen=True, slots=True)
+class Share:
+    """What something holds on disk.
+
+    Attributes:
+        name: of a branch, tag or worktree; a commit's id in hex.
+        size: bytes that it holds.
+        alone: bytes that nothing else of its kind, nor anything of the others, holds.
+        subject: of a commit, the first line of its message.
+    """
+
+    name: str
+    size: int
+    alone: int
+    subject: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DiskUsage:
+    """What a repository takes on disk.
+
+    Attributes:
+        parts: bytes of ``layers``, ``write_layers``, ``parked``, ``runs``, ``git`` and ``other``; a file counts for the
+            first that has it.
+        branches: sorted by name.
+        tags: sorted by name.
+        worktrees: sorted by name.
+        commits: largest first.
+    """
+
+    parts: Mapping[str, int]
+    branches: tuple[Share, ...]
+    tags: tuple[Share, ...]
+    worktrees: tuple[Share, ...]
+    commits: tuple[Share, ...]
+
+    @property
+    def size(self) -> int:
+        """Bytes on disk, altogether."""
+        return sum(self.parts.values())
+
+
+@dataclass(frozen=True, slots=True)
 class Check:
     """One line of ``doctor``.
 

@@ -12,7 +12,7 @@ from layerctl.cli.parsing import Subverbs
 from layerctl.cli.verbs import VERBS
 from tests.golden.compare import FOLDER, check
 
-ABSENT = {"exec", "shell", "ps", "stop", "du"}
+ABSENT = {"exec", "shell", "ps", "stop"}
 
 
 def subverbs(verb: str) -> list[str]:

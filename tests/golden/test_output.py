@@ -10,6 +10,7 @@ from datetime import timedelta
 import pytest
 
 from layerctl.cli import documents
+from layerctl.cli.commands.du import usage_lines
 from layerctl.cli.commands.gc import summary as gc_lines
 from layerctl.cli.commands.rollback import summary
 from layerctl.cli.render.blame import blame_lines
@@ -34,11 +35,13 @@ from layerctl.model.results import (
     Branch,
     Check,
     Diff,
+    DiskUsage,
     Freed,
     GcResult,
     LogEntry,
     ReflogLine,
     RollbackResult,
+    Share,
     Tag,
     WorktreeInfo,
 )
@@ -209,6 +212,18 @@ GC = GcResult(
     (),
 )
 
+USAGE = DiskUsage(
+    {"layers": 123_456_789, "write_layers": 4096, "parked": 0, "runs": 8192, "git": 1_234_567, "other": 999},
+    (Share("main", 123_456_789, 4096), Share("side", 123_000_000, 0)),
+    (Share("v1", 123_000_000, 0),),
+    (Share("default", 4096, 4096),),
+    (
+        Share(BASE.hex, 123_000_000, 123_000_000, "Debian\t12"),
+        Share(ONE.hex, 456_789, 4096, "Install nginx"),
+        Share(TWO.hex, 0, 0, ""),
+    ),
+)
+
 OUTPUTS: dict[str, Iterable[str]] = {
     "status": status_lines(status(), HEAD, PLAIN),
     "status-color": status_lines(status(), HEAD, COLOR),
@@ -256,6 +271,8 @@ OUTPUTS: dict[str, Iterable[str]] = {
     "gc-dry-run": gc_lines(replace(GC, dry_run=True, in_use=("parked/12",))),
     "gc-nothing": gc_lines(replace(GC, freed={"layers": Freed(0, 0)})),
     "json-gc": json.dumps(documents.collected(GC), indent=2).splitlines(),
+    "du": usage_lines(USAGE, USAGE.commits[:2], PLAIN),
+    "json-du": json.dumps(documents.disk_usage(USAGE, USAGE.commits[:1]), indent=2).splitlines(),
     "show-directory": listing_lines(LISTING),
     "show-directory-color": listing_lines(LISTING, COLOR),
     "rollback": summary(ROLLBACK, commit(ONE, BASE, message="Install nginx"), PLAIN),

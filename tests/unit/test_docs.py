@@ -517,6 +517,7 @@ def test_every_document_is_as_described(layerctl: Layerctl, busybox_rootfs: Path
     run("op log", "op", "log")
     run("op restore ID", "op", "restore", "3")
     run("gc", "gc", "--grace", "now")
+    run("du", "du")
     run("config KEY VALUE", "config", "hooks.timeout", "5")
     run("config KEY", "config", "hooks.timeout")
     run("config --list", "config", "--list")

@@ -102,6 +102,12 @@ class Upkeep:
 
         return gc(self._context, grace=grace, dry_run=dry_run)
 
+    def disk_usage(self) -> results.DiskUsage:
+        """What the repository takes on disk, and what branches, tags, worktrees and commits hold of it."""
+        from layerctl.ops.du import disk_usage  # noqa: PLC0415
+
+        return disk_usage(self._context)
+
     @staticmethod
     def doctor(search_path: str | None = None, directory: Path | None = None) -> list[results.Check]:
         """What this machine can and cannot do for layerctl."""
