@@ -108,3 +108,39 @@ def test_a_lock_is_free_again_after_an_error(tmp_path: Path) -> None:
         raise ZeroDivisionError
     with lock.apply():
         pass
+
+
+@pytest.mark.parametrize("kind", ["apply", "worktree"])
+def test_who_waits_for_us_is_not_waited_for(tmp_path: Path, kind: str) -> None:
+    """A command in a hook: what the one that called the hook holds is busy at once; of others it waits for the end."""
+    path = tmp_path / "lock"
+    process = start(_HOLD, path, kind)
+
+    def take(holder: int) -> AbstractContextManager[None]:
+        if kind == "apply":
+            return RepositoryLock(path, wait=0.3, holders=[holder]).apply()
+        return worktree_lock(path, "default", wait=0.3, holders=[holder])
+
+    try:
+        begin = time.monotonic()
+        with pytest.raises(Busy, match=f"the one whose hook this is .process {process.pid}"), take(process.pid):
+            pass
+        assert time.monotonic() - begin < 0.25
+        with pytest.raises(Busy, match=f"process {process.pid}"), take(process.pid + 1):
+            pass
+        assert time.monotonic() - begin > 0.3
+    finally:
+        end(process)
+    with take(process.pid):
+        pass
+
+
+def test_gc_in_a_hook_does_not_wait_for_the_verb_that_called_it(tmp_path: Path) -> None:
+    process = start(_HOLD, tmp_path / "lock", "in_use")
+    try:
+        begin = time.monotonic()
+        with pytest.raises(Busy), RepositoryLock(tmp_path / "lock", wait=20, holders=[process.pid]).exclusive():
+            pass
+        assert time.monotonic() - begin < 10
+    finally:
+        end(process)
