@@ -19,15 +19,6 @@ from layerctl.model.layer import LayerDescriptor
 from layerctl.model.operation import Operation
 from layerctl.model.packages import PackageChange, PackageDiff
 from layerctl.model.problem import FsckResult, Problem
-from layerctl.model.recovery import (
-    BisectResult,
-    RestoreResult,
-    RevertResult,
-    Stash,
-    StashResult,
-    Trial,
-    UnstashResult,
-)
 from layerctl.model.results import (
     Branch,
     Check,
@@ -253,73 +244,6 @@ def checkout(value: CheckoutResult) -> Document:
 def rollback(value: RollbackResult) -> Document:
     """A step back."""
     return {"from": value.old.hex, "to": value.new.hex, "operation": value.operation, "parked": value.parked}
-
-
-def restore(value: RestoreResult) -> Document:
-    """Paths that were put back."""
-    return {"source": value.source.hex, "changes": [change(item) for item in value.changes]}
-
-
-def revert(value: RevertResult) -> Document:
-    """A commit that was taken back."""
-    return {
-        "reverted": value.reverted.hex,
-        "commit": _hex(value.commit),
-        "branch": value.branch,
-        "operation": value.operation,
-        "changes": [change(item) for item in value.changes],
-    }
-
-
-def stash(value: Stash) -> Document:
-    """Changes that are set aside."""
-    return {
-        "name": value.name,
-        "commit": value.commit.id.hex,
-        "parent": _hex(value.commit.parent),
-        "message": value.commit.message,
-        "date": value.commit.date.isoformat(),
-    }
-
-
-def stashed(value: StashResult) -> Document:
-    """Changes that were set aside."""
-    return {"commit": value.commit.hex, "message": value.message, "operation": value.operation}
-
-
-def unstashed(value: UnstashResult) -> Document:
-    """Changes that were brought back."""
-    return {
-        "commit": value.commit.hex,
-        "dropped": value.dropped,
-        "operation": value.operation,
-        "changes": [change(item) for item in value.changes],
-    }
-
-
-def bisection(value: BisectResult, difference: Diff | None) -> Document:
-    """Where a search is; with the change of the commit that it found."""
-    found = {} if difference is None else {"changes": [change(item) for item in difference.changes]}
-    return {
-        "state": value.state,
-        "commit": _hex(value.commit),
-        "candidates": [item.hex for item in value.candidates],
-        "bad": _hex(value.bad),
-        "good": [item.hex for item in value.good],
-        "skipped": [item.hex for item in value.skipped],
-        **found,
-    }
-
-
-def trial(value: Trial) -> Document:
-    """A command that was tried."""
-    return {
-        "status": value.status,
-        "commit": _hex(value.commit),
-        "branch": value.branch,
-        "operation": value.operation,
-        "changes": [change(item) for item in value.changes],
-    }
 
 
 def undo(value: UndoResult) -> Document:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from layerctl.cli import documents
+from layerctl.cli import recovery_documents as documents
 from layerctl.cli.parsing import APP, CommandLine, Subverbs, Verb
 from layerctl.cli.render.changes import visible
 from layerctl.cli.render.log import LogFormat

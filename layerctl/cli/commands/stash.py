@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from layerctl.cli import documents
+from layerctl.cli import documents, recovery_documents
 from layerctl.cli.commands.diff import patches
 from layerctl.cli.message import given_message
 from layerctl.cli.parsing import APP, Subverbs, Verb
@@ -62,7 +62,7 @@ def push(
     """Set the uncommitted changes aside, and leave a clean rootfs."""
     result = session.repository().stash(given_message(message or (), None))
     if session.out.json:
-        session.out.document(documents.stashed(result))
+        session.out.document(recovery_documents.stashed(result))
     elif not session.out.quiet:
         session.out.line(f"Set aside as stash@{{0}}: {one_line(result.message)}")
 
@@ -90,7 +90,7 @@ def list_(session: Session) -> None:
     """List what is set aside, newest first."""
     found = session.repository().stashes()
     if session.out.json:
-        session.out.document([documents.stash(item) for item in found])
+        session.out.document([recovery_documents.stash(item) for item in found])
     else:
         session.out.page(stash_lines(found, datetime.now().astimezone(), session.out.style))
 
@@ -151,7 +151,7 @@ def _index(which: str) -> int:
 
 def _report(session: Session, result: UnstashResult) -> None:
     if session.out.json:
-        session.out.document(documents.unstashed(result))
+        session.out.document(recovery_documents.unstashed(result))
     elif not session.out.quiet:
         session.out.lines(summary(result, session.out.style))
 

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from layerctl.cli import documents
+from layerctl.cli import recovery_documents as documents
 from layerctl.cli.errors import Failure
 from layerctl.cli.message import given_message
 from layerctl.cli.parsing import APP, CommandLine
