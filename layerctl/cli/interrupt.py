@@ -7,6 +7,7 @@ from contextlib import suppress
 
 from layerctl.cli.session import Session
 from layerctl.errors import LayerctlError
+from layerctl.model.operation import Operation
 
 #: Verbs that are one operation each: the operation log has it, or nothing was changed.
 _OPERATIONS = ("import", "commit", "rollback", "undo", "tag", "branch")
@@ -22,6 +23,11 @@ def after_interrupt(session: Session) -> None:
 
 def _outcome(session: Session) -> str:
     newest = next(iter(session.repository(progress=False).operations()), None)
-    if newest is None or newest.description != session.command or newest.time.timestamp() < int(session.started):
+    if newest is None or not _is_ours(newest, session) or newest.time.timestamp() < int(session.started):
         return "nothing was changed"
     return f"but operation {newest.number} was complete ('layerctl undo' takes it back)"
+
+
+def _is_ours(operation: Operation, session: Session) -> bool:
+    """By the command as typed; an undo is called after what it takes back."""
+    return operation.description == session.command or operation.verb == session.verb == "undo"

@@ -51,6 +51,16 @@ def test_what_became_of_it(
     assert said in capsys.readouterr().err
 
 
+def test_an_undo_is_called_after_what_it_takes_back(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    later = datetime.now(UTC) + timedelta(hours=1)
+    undo = Operation(8, later, "a", "undo", "undo: layerctl commit -m x", (), undoes=7)
+    monkeypatch.setattr(Session, "repository", lambda self, progress: FakeRepository({"operations": iter([undo])}))
+    after_interrupt(session("undo"))
+    assert "operation 8 was complete" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("verb", ["log", "status", "run", None])
 def test_nothing_is_said_where_nothing_can_be_told(capsys: pytest.CaptureFixture[str], verb: str) -> None:
     after_interrupt(session(verb))
