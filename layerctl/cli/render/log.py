@@ -98,7 +98,7 @@ def graph_lines(
         details: more lines below each.
         parents: what is drawn as a commit's parents.
     """
-    graph = Graph(lambda text, column: form.style(text, _LANE_COLORS[column % len(_LANE_COLORS)]))
+    graph = Graph(lambda text, color: form.style(text, _LANE_COLORS[color % len(_LANE_COLORS)]))
     waiting: tuple[str, ...] = ()
     for entry in entries:
         if waiting and not form.oneline:
