@@ -11,6 +11,7 @@ from pathlib import Path
 
 from layerctl.errors import UsageError
 from layerctl.model.age import parse_age
+from layerctl.model.bisection import Bisection
 from layerctl.model.ids import CommitId, ObjectId
 from layerctl.model.operation import FileMove, Operation, RefMove, Rename
 from layerctl.model.worktree import Head, WorktreeRecord
@@ -87,10 +88,10 @@ def parked_by(operations: Iterable[Operation]) -> set[str]:
 
 
 def bases(context: Context, parked: Iterable[Path]) -> set[CommitId]:
-    """The commits below every write layer of a worktree, present or parked as a whole."""
+    """The commits below every write layer of a worktree, present or parked as a whole, and those of its bisection."""
     found: set[CommitId] = set()
     for worktree in list_worktrees(context.layout):
-        found |= _of_record(worktree.record) | _of_head(worktree.head)
+        found |= _of_record(worktree.record) | _of_head(worktree.head) | _of_bisection(worktree.folder / "bisect.json")
     for folder in parked:
         for path in (*folder.glob("worktree/worktree.json"), *folder.glob("worktrees/*/worktree/worktree.json")):
             found |= _of_record(WorktreeRecord.from_json(load_record(path.read_bytes(), path)))
@@ -125,6 +126,13 @@ def _of_file(move: FileMove) -> set[CommitId]:
 
 def _of_record(record: WorktreeRecord) -> set[CommitId]:
     return {record.base} if record.base is not None else set()
+
+
+def _of_bisection(path: Path) -> set[CommitId]:
+    if not path.is_file():
+        return set()
+    state = Bisection.from_json(load_record(path.read_bytes(), path))
+    return {commit for _, commit in state.marks} | _of_head(Head.from_text(state.head))
 
 
 def _of_head(head: Head) -> set[CommitId]:

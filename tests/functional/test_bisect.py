@@ -149,3 +149,17 @@ def test_a_damaged_record_is_noticed(repo: Repo) -> None:
     repo.cli("bisect", "start", "--no-checkout")
     Path(repo.dot, "worktrees/default/bisect.json").write_text("{}")
     repo.cli.fails(5, "bisect", "log")
+
+
+def test_gc_keeps_what_is_searched(repo: Repo) -> None:
+    """Also where no branch leads any more."""
+    repo.cli("checkout", "-b", "side")
+    for number in range(1, 5):
+        repo.commit_file("srv/n", str(number), f"number {number}")
+    repo.cli("checkout", "main")
+    repo.cli("bisect", "start", "--no-checkout", "side", "side~3")
+    repo.cli("branch", "-D", "side")
+    repo.git("reflog", "expire", "--expire=now", "--all")
+    repo.cli("gc", "--grace", "now")
+    result = repo.cli("bisect", "run", "sh", "-c", "[ $(cat /srv/n) -lt 3 ]")
+    assert "number 3" in " ".join(result.lines)
