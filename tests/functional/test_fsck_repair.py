@@ -400,6 +400,12 @@ def test_a_lost_default_worktree_and_a_lost_branch(two: Two, whole: Listing) -> 
     assert repo.head("main") == head
 
 
+def test_the_ref_that_follows_head_is_made_again(two: Two) -> None:
+    (two.repo.dot / "git/refs/layerctl/worktrees/default").unlink()
+    assert kinds(repair(two.repo)) == {"worktree-without-ref"}
+    assert two.repo.head("refs/layerctl/worktrees/default") == two.repo.head("main")
+
+
 def test_a_lost_operation_can_be_listed_and_not_be_undone(two: Two) -> None:
     repo = two.repo
     newest = sorted((repo.dot / "journal/ops").iterdir())[-1]

@@ -48,6 +48,9 @@ def _check(survey: Survey, worktree: Worktree) -> None:
         _check_head(survey, worktree, found.head, found.record)
     if found.record is not None and found.record.base is not None:
         _need(survey, worktree, "worktree.json", "its base", found.record.base)
+        if not head_known:
+            text = f"{head_ref(worktree.name)}, which follows its HEAD, is missing"
+            survey.warning("worktree-without-ref", worktree.folder, text, repairable=True)
         _check_write_layer(survey, worktree)
     for name in names_in(worktree.folder):
         if name not in _KNOWN:

@@ -55,6 +55,7 @@ STAGES: tuple[dict[str, Mend], ...] = (
         "missing-worktree-record": worktrees.mend_record,
         "damaged-worktree-record": worktrees.mend_record,
         "worktree-without-branch": worktrees.mend_branch,
+        "worktree-without-ref": worktrees.mend_ref,
         "missing-write-layer": worktrees.mend_folder,
         "missing-work-folder": worktrees.mend_folder,
     },

@@ -60,6 +60,19 @@ def mend_branch(mender: Mender, problem: Problem) -> None:
     mender.replace_file(mender.layout.git / head.ref, target.encode() + b"\n")
 
 
+def mend_ref(mender: Mender, problem: Problem) -> None:
+    """Makes the ref that follows HEAD."""
+    worktree = _worktree(mender, problem)
+    head = mender.survey.worktrees[worktree.name].head
+    if head is None:
+        raise Unrepairable("its HEAD cannot be read")
+    branch = mender.survey.refs.get(head.ref) if head.ref is not None else None
+    target = head.commit.hex if head.commit is not None else branch.target if branch is not None else None
+    if target is None or not _exists(mender, target):
+        raise Unrepairable("its HEAD leads nowhere")
+    mender.replace_file(mender.layout.git / head_ref(worktree.name), target.encode() + b"\n")
+
+
 def mend_folder(mender: Mender, problem: Problem) -> None:
     """Makes an empty write layer or work folder."""
     path = mender.path(problem)
