@@ -7,10 +7,10 @@ MAKEFLAGS += --no-print-directory
 bin := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-run demo test lint format lock clean
+.PHONY: help setup setup-run demo test lint crash-sweep faults power-cut format lock clean
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
 
 setup: ## install Debian packages and the virtual environment for development
 	@scripts/setup-system dev
@@ -31,6 +31,15 @@ lint: setup ## ruff, ruff format --check, mypy --strict, import contracts
 	$(bin)/ruff format --check
 	$(bin)/mypy
 	$(bin)/lint-imports
+
+crash-sweep: setup ## kill every verb before each of its system calls; goes on where it was interrupted
+	@$(bin)/python -m tests.crash.sweep
+
+faults: setup ## let each system call of every verb fail, and fill the disk
+	@$(bin)/python -m tests.crash.faults
+
+power-cut: setup ## cut the power of an ext4 and an xfs, 50 times each
+	@$(bin)/python -m tests.crash.powercut
 
 format: setup ## let ruff put the code in order
 	$(bin)/ruff check --fix
