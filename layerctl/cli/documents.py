@@ -13,27 +13,21 @@ from layerctl.model.commit import ImageCommit
 from layerctl.model.configdiff import ConfigChange
 from layerctl.model.effects import effects
 from layerctl.model.entry import Entry
-from layerctl.model.hook import HookInfo, HookRun
 from layerctl.model.ids import CommitId
 from layerctl.model.layer import LayerDescriptor
 from layerctl.model.operation import Operation
 from layerctl.model.packages import PackageChange, PackageDiff
-from layerctl.model.problem import FsckResult, Problem
 from layerctl.model.results import (
     Branch,
-    Check,
     CheckoutResult,
     CommitResult,
     Diff,
-    DiskUsage,
-    GcResult,
     ImportResult,
     LogEntry,
     PathView,
     ReflogLine,
     RestoreOperationResult,
     RollbackResult,
-    Share,
     Status,
     Tag,
     UndoResult,
@@ -266,34 +260,6 @@ def restored_operation(value: RestoreOperationResult) -> Document:
     }
 
 
-def collected(value: GcResult) -> Document:
-    """What nothing needed."""
-    freed = {kind: {"count": item.count, "bytes": item.size} for kind, item in value.freed.items()}
-    return {
-        "dry_run": value.dry_run,
-        "bytes": value.size,
-        **freed,
-        "let_go": value.through,
-        "in_use": list(value.in_use),
-    }
-
-
-def disk_usage(value: DiskUsage, commits: Iterable[Share]) -> Document:
-    """What takes how much on disk."""
-    return {
-        "bytes": value.size,
-        "parts": dict(value.parts),
-        "branches": [_share(item) for item in value.branches],
-        "tags": [_share(item) for item in value.tags],
-        "worktrees": [_share(item) for item in value.worktrees],
-        "commits": [_share(item, "commit") for item in commits],
-    }
-
-
-def _share(value: Share, key: str = "name") -> Document:
-    return {key: value.name, "bytes": value.size, "alone": value.alone}
-
-
 def imported(value: ImportResult) -> Document:
     """What an import made."""
     return {
@@ -350,63 +316,4 @@ def operation(value: Operation) -> Document:
             {"what": effect.what, "name": effect.name, "from": effect.old, "to": effect.new}
             for effect in effects(value)
         ],
-    }
-
-
-def check(value: Check) -> Document:
-    """One finding of ``doctor``."""
-    return {
-        "name": value.name,
-        "ok": value.ok,
-        "needed": value.needed,
-        "detail": value.detail,
-        "hint": value.hint,
-    }
-
-
-def hook(value: HookInfo) -> Document:
-    """One hook or sample."""
-    return {
-        "name": value.name,
-        "event": value.event,
-        "state": value.state.value,
-        "path": value.path,
-        "summary": value.summary,
-    }
-
-
-def hook_run(value: HookRun) -> Document:
-    """How a hook ended that was tried."""
-    return {"name": value.name, "status": value.status, "problem": value.problem}
-
-
-def problem(value: Problem) -> Document:
-    """One thing that is not as it should be."""
-    return {
-        "severity": value.severity.value,
-        "kind": value.kind,
-        **path(value.path),
-        "message": value.text,
-        "commits": [item.hex for item in value.commits],
-        "repairable": value.repairable,
-    }
-
-
-def fsck(value: FsckResult) -> Document:
-    """What a check found."""
-    checked = value.checked
-    return {
-        "ok": value.ok,
-        "quick": value.quick,
-        "checked": {
-            "objects": checked.objects,
-            "commits": checked.commits,
-            "layers": checked.layers,
-            "runs": checked.runs,
-            "files": checked.files,
-            "bytes": checked.size,
-        },
-        "problems": [problem(item) for item in value.problems],
-        "repaired": [problem(item) for item in value.repaired],
-        "report": value.report,
     }

@@ -75,8 +75,8 @@ SECTIONS: tuple[tuple[str, tuple[VerbInfo, ...]], ...] = (
     (
         "Upkeep",
         (
-            VerbInfo("gc", "Free what nothing needs"),
             VerbInfo("fsck", "Check that everything is what it must be, and repair it"),
+            VerbInfo("gc", "Free what nothing needs"),
             VerbInfo("du", "What takes how much on disk", reads_only=True),
             VerbInfo("config", "Read and set options"),
             VerbInfo("hook", "List, try, enable or disable hooks"),

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import pytest
 
-from layerctl.cli import documents
+from layerctl.cli import documents, upkeep_documents
 from layerctl.cli.commands.du import usage_lines
 from layerctl.cli.commands.gc import summary as gc_lines
 from layerctl.cli.commands.rollback import summary
@@ -270,9 +270,9 @@ OUTPUTS: dict[str, Iterable[str]] = {
     "gc": gc_lines(GC),
     "gc-dry-run": gc_lines(replace(GC, dry_run=True, in_use=("parked/12",))),
     "gc-nothing": gc_lines(replace(GC, freed={"layers": Freed(0, 0)})),
-    "json-gc": json.dumps(documents.collected(GC), indent=2).splitlines(),
+    "json-gc": json.dumps(upkeep_documents.collected(GC), indent=2).splitlines(),
     "du": usage_lines(USAGE, USAGE.commits[:2], PLAIN),
-    "json-du": json.dumps(documents.disk_usage(USAGE, USAGE.commits[:1]), indent=2).splitlines(),
+    "json-du": json.dumps(upkeep_documents.disk_usage(USAGE, USAGE.commits[:1]), indent=2).splitlines(),
     "show-directory": listing_lines(LISTING),
     "show-directory-color": listing_lines(LISTING, COLOR),
     "rollback": summary(ROLLBACK, commit(ONE, BASE, message="Install nginx"), PLAIN),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import typer
 
-from layerctl.cli import documents
+from layerctl.cli import upkeep_documents as documents
 from layerctl.cli.parsing import APP, Verb
 from layerctl.cli.render.tables import check_lines
 from layerctl.cli.session import Session, takes_session

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from layerctl.cli import documents
+from layerctl.cli import upkeep_documents as documents
 from layerctl.cli.parsing import APP, Verb
 from layerctl.cli.render.quantities import count_text, size_text
 from layerctl.cli.session import Session, takes_session

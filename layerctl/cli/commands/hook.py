@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from layerctl.cli import documents
+from layerctl.cli import upkeep_documents as documents
 from layerctl.cli.parsing import APP, CommandLine, Subverbs, Verb
 from layerctl.cli.render.tables import hook_lines, hook_run_lines
 from layerctl.cli.session import Session, takes_session
