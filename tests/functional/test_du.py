@@ -10,6 +10,8 @@ from tests.conftest import Spawn
 from tests.support.cli import Repo
 
 _KB = 1000
+#: Blocks of directories and small files around what a test measures.
+_AROUND = 80 * _KB
 
 
 def _disk(path: os.PathLike[str]) -> int:
@@ -37,8 +39,8 @@ def test_it_adds_up_to_what_du_says(repo: Repo, spawn: Spawn) -> None:
     usage = repo.cli.json("du")
     assert usage["bytes"] == sum(usage["parts"].values()) == _disk(repo.dot)
     assert usage["parts"]["git"] == _disk(repo.dot / "git")
-    assert 50 * _KB < usage["parts"]["parked"] < 100 * _KB + 301 * _KB
-    assert 20 * _KB < usage["parts"]["write_layers"] < 40 * _KB
+    assert 350 * _KB < usage["parts"]["parked"] < 350 * _KB + _AROUND  # what the busy commit copied is there, too
+    assert 20 * _KB < usage["parts"]["write_layers"] < 20 * _KB + _AROUND
     assert usage["parts"]["layers"] < (100 << 20)
 
 
@@ -52,19 +54,19 @@ def test_who_holds_what_alone(repo: Repo) -> None:
     repo.write("srv/mine", os.urandom(400 * _KB))
     usage = repo.cli.json("du")
     branches = _by_name(usage["branches"])
-    assert 100 * _KB <= branches["main"]["alone"] < 130 * _KB
-    assert 200 * _KB <= branches["side"]["alone"] < 230 * _KB
+    assert 100 * _KB <= branches["main"]["alone"] < 100 * _KB + _AROUND
+    assert 200 * _KB <= branches["side"]["alone"] < 200 * _KB + _AROUND
     base = _by_name(usage["tags"])["v1"]
     assert base["alone"] == 0
     assert branches["main"]["bytes"] == base["bytes"] + branches["main"]["alone"]
     worktree = _by_name(usage["worktrees"])["default"]
-    assert 400 * _KB <= worktree["alone"] == worktree["bytes"] < 430 * _KB
+    assert 400 * _KB <= worktree["alone"] == worktree["bytes"] < 400 * _KB + _AROUND
     commits = {share["commit"]: share for share in usage["commits"]}
     assert len(commits) == 3
     assert commits[side["commit"]]["bytes"] == _disk(repo.dot / "layers" / side["layer"]["id"])
     repo.cli("checkout", "--detach", "--discard", "main")
     repo.cli("branch", "-D", "main")
-    assert 100 * _KB <= _by_name(repo.cli.json("du")["worktrees"])["default"]["alone"] < 150 * _KB
+    assert 100 * _KB <= _by_name(repo.cli.json("du")["worktrees"])["default"]["alone"] < 100 * _KB + _AROUND
 
 
 def test_text_and_limits(repo: Repo) -> None:
