@@ -7,7 +7,7 @@ MAKEFLAGS += --no-print-directory
 bin := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-run demo test lint crash-sweep faults power-cut format lock clean
+.PHONY: help setup setup-run demo test lint crash-sweep faults power-cut fsck-sweep format lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -40,6 +40,9 @@ faults: setup ## let each system call of every verb fail, and fill the disk
 
 power-cut: setup ## cut the power of an ext4 and an xfs, 50 times each
 	@$(bin)/python -m tests.crash.powercut
+
+fsck-sweep: setup ## damage repositories at random, 2000 times, and see whether fsck notices
+	@LAYERCTL_FSCK_ROUNDS=2000 $(bin)/python -m pytest -q -s tests/functional/test_fsck_random.py
 
 format: setup ## let ruff put the code in order
 	$(bin)/ruff check --fix

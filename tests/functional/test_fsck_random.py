@@ -138,6 +138,7 @@ def test_random_damage(two: Two, compacted_once: Repo, tmp_path: Path) -> None:
         subprocess.run(["cp", "-a", dice.choice(victims) / ".layerctl", top], check=True)
         seen += _one(Repo(top, Layerctl(top, two.repo.cli.cwd)), dice, f"round {number}")
         shutil.rmtree(top)
+    print(f"{seen} of {ROUNDS} damages were of consequence, and reported")
     assert seen > ROUNDS / 4
 
 
