@@ -38,6 +38,6 @@ EVENTS: dict[str, Event] = {
         Event("post-import", can_refuse=False, holds=False),
         Event("pre-push", can_refuse=True, holds=True),
         Event("reference-transaction", can_refuse=True, holds=True),
-        Event("pre-gc", can_refuse=True, holds=True),
+        Event("pre-gc", can_refuse=True, holds=False),
     )
 }

@@ -314,6 +314,9 @@ def test_packages_of_alpine(hooked: Repo) -> None:
     hooked.cli("commit", "-m", "x")
     assert hooked.git("notes", "--ref=packages", "show", "HEAD") == "busybox 1.36 x86_64\nmusl 1.2.4-r2 x86_64\n"
     assert "packages" not in hooked.cli("log", "--all").stdout
+    assert hooked.cli("fsck").code == 0
+    hooked.cli("gc")
+    assert hooked.git("notes", "--ref=packages", "show", "HEAD") == "busybox 1.36 x86_64\nmusl 1.2.4-r2 x86_64\n"
 
 
 def _dpkg(name: str, version: str, status: str = "install ok installed") -> str:

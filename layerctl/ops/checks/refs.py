@@ -21,6 +21,8 @@ from layerctl.store.rawrefs import (
 
 _LOCK_SECONDS = 1.0
 _BRANCHES = "refs/heads/"
+#: Notes of plain Git (git-notes(1)): their commits hold text, not images.
+_NOTES = "refs/notes/"
 
 
 def check_refs(survey: Survey) -> None:
@@ -60,6 +62,8 @@ def _check_target(survey: Survey, ref: RawRef, path: Path, target: str) -> None:
             repairable=last is not None and last != target,
         )
         return
+    if ref.name.startswith(_NOTES):
+        return
     try:
         commit = resolve_tag(survey, target)
         if ref.name.startswith(_BRANCHES) and commit is not None and commit.hex != target:
@@ -94,7 +98,7 @@ def _check_reflogs(survey: Survey) -> None:
         known = [oid for oid in ids if survey.git.has(ObjectId(bytes.fromhex(oid)))]
         if len(known) < len(ids):
             survey.note("reflog-to-nowhere", path, f"names commits that are gone ({len(ids) - len(known)})")
-        for oid in known:
+        for oid in known if not name.startswith(_NOTES) else ():
             try:
                 commit = resolve_tag(survey, oid)
             except Damaged:
