@@ -235,6 +235,7 @@ OUTPUTS: dict[str, Iterable[str]] = {
     "diff-color": list_changes(visible(changes()), COLOR),
     "diff-name-status": name_status(visible(changes())),
     "diff-stat": stat_lines(visible(changes()), PLAIN, 80),
+    "diff-stat-narrow": stat_lines(visible(changes()), PLAIN, 40),
     "diff-stat-limited": stat_lines(visible(changes()), PLAIN, 80, 2),
     "diff-packages": package_lines(PACKAGES, PLAIN),
     "diff-packages-color": package_lines(PACKAGES, COLOR),
@@ -255,6 +256,7 @@ OUTPUTS: dict[str, Iterable[str]] = {
     "blame-directory": blame_lines(Blame(TWO, b"etc", folder(), entries=BLAMED_ENTRIES), NOW, PLAIN),
     "blame-directory-color": blame_lines(Blame(TWO, b"etc", folder(), entries=BLAMED_ENTRIES), NOW, COLOR),
     "blame-lines": blame_lines(Blame(TWO, b"f", file(), lines=BLAMED_LINES), NOW, PLAIN),
+    "blame-lines-narrow": blame_lines(Blame(TWO, b"f", file(), lines=BLAMED_LINES), NOW, PLAIN, 40),
     "blame-lines-color": blame_lines(Blame(TWO, b"f", file(), lines=BLAMED_LINES), NOW, COLOR),
     "grep": GrepFormat(PLAIN).lines(FOUND),
     "grep-color": GrepFormat(COLOR, "v1", numbers=True, clean=True).lines(FOUND),
@@ -314,3 +316,9 @@ def test_contents_are_read_only_where_they_are_shown() -> None:
     for change in (mode_only, too_large, Change(b"c", None, folder())):
         list(patch_lines(change, note, note, PLAIN))
     assert read == []
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 200])
+def test_a_stat_is_no_wider_than_the_terminal(width: int) -> None:
+    *rows, _ = stat_lines(visible(changes()), PLAIN, width)
+    assert max(map(len, rows)) <= width

@@ -52,7 +52,7 @@ def blame(
     if session.out.json:
         session.out.document(documents.blame(found))
     else:
-        session.out.page(blame_lines(found, datetime.now().astimezone(), session.out.style))
+        session.out.page(blame_lines(found, datetime.now().astimezone(), session.out.style, session.out.width))
 
 
 def _split(words: list[str], after_dashes: list[str] | None) -> tuple[str, str]:

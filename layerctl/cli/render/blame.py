@@ -13,11 +13,13 @@ from layerctl.model.blame import Blame
 from layerctl.model.commit import ImageCommit
 
 _LONGEST_NAME = 20
+#: In a terminal of fewer columns, names are half as long.
+_NARROW = 60
 
 
-def blame_lines(blame: Blame, now: datetime, style: Style) -> Iterator[str]:
+def blame_lines(blame: Blame, now: datetime, style: Style, width: int = 80) -> Iterator[str]:
     """``1a2b3c4  Ada  3 hours ago  12  text``, aligned; each commit's name in the colour that ids have."""
-    heads = _heads(blame.commits, now, style)
+    heads = _heads(blame.commits, now, style, _LONGEST_NAME if width >= _NARROW else _LONGEST_NAME // 2)
     if blame.lines:
         width = len(str(len(blame.lines)))
         for head, line in zip(heads, blame.lines, strict=True):
@@ -27,9 +29,9 @@ def blame_lines(blame: Blame, now: datetime, style: Style) -> Iterator[str]:
         yield f"{head}  {entry_name(entry.name, entry.entry, style)}"
 
 
-def _heads(commits: Sequence[ImageCommit], now: datetime, style: Style) -> list[str]:
+def _heads(commits: Sequence[ImageCommit], now: datetime, style: Style, longest: int) -> list[str]:
     known = {commit.id: commit for commit in commits}.values()
-    names = {commit.id: _name(commit) for commit in known}
+    names = {commit.id: _name(commit, longest) for commit in known}
     ages = {commit.id: relative_time(commit.date, now) for commit in known}
     name_width, age_width = (max(map(len, texts.values()), default=0) for texts in (names, ages))
     heads = {
@@ -40,6 +42,6 @@ def _heads(commits: Sequence[ImageCommit], now: datetime, style: Style) -> list[
     return [heads[commit.id] for commit in commits]
 
 
-def _name(commit: ImageCommit) -> str:
+def _name(commit: ImageCommit, longest: int) -> str:
     name = one_line(commit.author.name)
-    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
+    return name if len(name) <= longest else f"{name[: longest - 1]}…"

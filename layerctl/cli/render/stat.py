@@ -12,6 +12,7 @@ from layerctl.model.change import Aspect, Change, ChangeKind
 from layerctl.model.entry import Entry, Kind
 
 _LONGEST_PATH = 50
+_SHORTEST_PATH = 12
 _SMALLEST_BAR = 8
 
 
@@ -46,9 +47,10 @@ def stat_lines(changes: Sequence[Change], style: Style, width: int, limit: int |
     """
     weights = sorted(map(weigh, changes), key=lambda weight: (-weight.total, weight.change.path))
     shown = weights[:limit]
-    names = [_shorten(path_text(weight.change)) for weight in shown]
-    name_width = max(map(len, names), default=0)
     text_width = max((len(weight.text) for weight in shown), default=0)
+    room = max(_SHORTEST_PATH, min(_LONGEST_PATH, width - text_width - _SMALLEST_BAR - 5))
+    names = [_shorten(path_text(weight.change), room) for weight in shown]
+    name_width = max(map(len, names), default=0)
     bar_width = max(_SMALLEST_BAR, width - name_width - text_width - 5)
     heaviest = max((weight.total for weight in shown), default=0)
     for name, weight in zip(names, shown, strict=True):
@@ -115,8 +117,8 @@ def _without_content(change: Change) -> str:
     return ", ".join(aspects) or Aspect.MTIME.value
 
 
-def _shorten(name: str) -> str:
-    return name if len(name) <= _LONGEST_PATH else f"...{name[3 - _LONGEST_PATH :]}"
+def _shorten(name: str, room: int) -> str:
+    return name if len(name) <= room else f"...{name[3 - room :]}"
 
 
 def _bar(weight: Weight, heaviest: int, width: int, style: Style) -> str:
