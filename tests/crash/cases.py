@@ -56,6 +56,7 @@ class Case:
         busy: somebody sits in the rootfs meanwhile.
         drops: what was uncommitted need not be there afterwards; that is what was asked for.
         starts_empty: there is no repository yet.
+        piecewise: it is no operation: each step stands for itself, and what the user sees stays as it was all along.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Case:
     busy: bool = False
     drops: bool = False
     starts_empty: bool = False
+    piecewise: bool = False
 
     def __str__(self) -> str:
         return self.name
@@ -168,6 +170,22 @@ def _deep(box: Box) -> None:
     (box.dot / "layers/compacted").mkdir(mode=0o700)
 
 
+def _left_behind(box: Box) -> None:
+    box.repo.rollback()
+    box.repo.undo()
+    box.repo.commit("second")
+    box.repo.rollback()
+    box.repo.delete_branch("other", force=True)
+
+
+def _damaged(box: Box) -> None:
+    """Damage to a layer that nothing mounts."""
+    box.repo.checkout("other", discard=True)
+    layer = box.dot / "layers" / box.repo.show("v1")[0].commit.layer.id.hex
+    (layer / "fs/first").chmod(0o600)
+    (layer / "layer.json").unlink()
+
+
 CASES = (
     Case("init", ("init",), starts_empty=True),
     Case("import", ("import", "source", "-m", "again", "--branch", "imported", "--tag", "v2")),
@@ -195,5 +213,7 @@ CASES = (
     Case("tag", ("tag", "v2", "-m", "two")),
     Case("branch -d", ("branch", "-d", "other")),
     Case("config", ("config", "import.maxBytes", "5")),
+    Case("gc", ("gc", "--grace", "now"), _left_behind, drops=True, piecewise=True),
+    Case("fsck --repair", ("fsck", "--repair"), _damaged, piecewise=True),
     Case("compaction", ("worktree", "add", "new", "main"), _deep),
 )

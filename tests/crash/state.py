@@ -81,6 +81,12 @@ def without_unsynced(state: State) -> State:
     return replace(state, facts=facts, shown=shown)
 
 
+def visible(state: State) -> State:
+    """What a user sees: branches, tags, worktrees and what they show; neither the operation log nor what it keeps."""
+    mine = ("refs/heads/", "refs/tags/", "HEAD ", "record ")
+    return State({name: fact for name, fact in state.facts.items() if name.startswith(mine)}, state.shown, {})
+
+
 def image_listing(dot: Path, commit: str) -> Listing:
     """What a commit holds, by its layers alone."""
     with _mounted_image(dot, commit) as point:

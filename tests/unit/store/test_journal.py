@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
 import signal
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from layerctl.errors import Conflict, Damaged, NotFound, RefMoved
+from layerctl.errors import Conflict, Damaged, NotFound, RefMoved, Unfinished
 from layerctl.model.operation import FileMove, Move, Operation, RefMove, Rename
 from layerctl.store.git import GitRepository
 from layerctl.store.layout import Layout
@@ -238,3 +240,40 @@ def test_a_record_can_be_read_by_people(store: Store, layout: Layout) -> None:
     store.journal.perform(_operation(FileMove("worktrees/default/x", None, "x")))
     record = json.loads((layout.journal / "ops/0000000001.json").read_text())
     assert (record["verb"], record["moves"][0]["path"]) == ("commit", "worktrees/default/x")
+
+
+@pytest.mark.parametrize("made", [0, 3])
+def test_what_a_full_disk_stops_counts_and_is_finished_by_the_next(
+    store: Store, layout: Layout, moves: list[Move], monkeypatch: pytest.MonkeyPatch, made: int
+) -> None:
+    rename, left = os.rename, [made + 1]  # the first brings the record in
+
+    def refuse(*args: Any, **options: Any) -> None:
+        if not left[0]:
+            raise OSError(errno.ENOSPC, "No space left on device", args[0])
+        left[0] -= 1
+        rename(*args, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "rename", refuse)
+        with pytest.raises(Unfinished, match=r"operation 1 \(commit\) is recorded, .*no space left on device"):
+            store.journal.perform(_operation(*moves))
+        with pytest.raises(Unfinished):
+            Store(layout).recover()
+    assert Store(layout).recover() is not None
+    assert _state(layout)["operations"] == [1]
+
+
+def test_what_fails_before_the_record_does_not_count(
+    store: Store, layout: Layout, moves: list[Move], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = _state(layout)
+
+    def refuse(*_: Any) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", refuse)
+        with pytest.raises(OSError, match="Input/output error"):
+            store.journal.perform(_operation(*moves))
+    assert _state(layout) == before
