@@ -74,10 +74,11 @@ def _entries(path: bytes, directory: ScanDir) -> Iterator[tuple[bytes, bytes | N
 
 def marks(fs: Path) -> Iterator[str]:
     """Attributes in a layer's directory that change what overlayfs shows."""
-    for top, dirs, files in os.walk(os.fsencode(fs)):
-        for path in [top, *(os.path.join(top, name) for name in (*dirs, *files))]:
-            if stat.S_ISLNK(os.lstat(path).st_mode):
+    for top, dirs, files, fd in os.fwalk(os.fsencode(fs)):
+        for name in (b".", *dirs, *files):
+            place = b"/proc/self/fd/%d/%s" % (fd, name)
+            if stat.S_ISLNK(os.lstat(place).st_mode):
                 continue
-            for key in os.listxattr(path, follow_symlinks=False):
+            for key in os.listxattr(place, follow_symlinks=False):
                 if key in {f"trusted.overlay.{mark}" for mark in ("opaque", "redirect", "metacopy", "whiteout")}:
-                    yield f"{os.fsdecode(path)}: {key}"
+                    yield f"{os.fsdecode(top)}/{os.fsdecode(name)}: {key}"
