@@ -150,6 +150,17 @@ def test_clearing_mount_targets_away_never_follows_a_symlink(
     assert os.readlink(repo.layer_fs(commit) / "data/sub") == str(canary)
 
 
+def test_a_repository_inside_of_the_rootfs_is_not_believed(repo: Repo, canary: Path, workdir: Path) -> None:
+    """Whoever works in the rootfs must not run the hooks that a container has put there."""
+    for source, target in ((repo.dot, workdir / "copy"), (workdir / "copy", repo.rootfs / "home/.layerctl")):
+        subprocess.run(["cp", "-a", source, target], check=True)
+    hook = repo.rootfs / "home/.layerctl/hooks/pre-commit"
+    hook.write_text(f"#!/bin/sh\ntouch '{canary}/owned'\n")
+    hook.chmod(0o755)
+    commit = repo.cli.json("commit", "-m", "from inside", cwd=repo.rootfs / "home")
+    assert repo.head() == commit["commit"]
+
+
 # ------------------------------------------------------------------------------------------- fifos, sockets, huge names
 
 

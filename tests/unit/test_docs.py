@@ -257,6 +257,21 @@ def test_limits_are_documented_with_their_values() -> None:
         assert table[f"import.{camel}"].endswith(f"; {text}"), name
 
 
+# ------------------------------------------------------------------------------------------------------------ traps
+
+#: From this number on every trap on the page must have a test; 1 for all of them.
+TRAPS_TESTED_FROM = 24
+
+
+def test_every_trap_on_the_page_has_a_test_of_its_number_and_the_reverse() -> None:
+    listed = [int(cells[0]) for cells in rows(read("traps.md"))]
+    names = "".join(path.read_text() for path in sorted((ROOT / "tests/traps").glob("test_*.py")))
+    tested = {int(number) for number in re.findall(r"^def test_trap_([0-9]{2})_[a-z0-9_]+\(", names, re.M)}
+    assert listed == list(range(1, len(listed) + 1))
+    assert tested <= set(listed)
+    assert {number for number in listed if number >= TRAPS_TESTED_FROM} <= tested
+
+
 # ----------------------------------------------------------------------------------------------------------- errors
 
 
