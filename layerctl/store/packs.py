@@ -93,10 +93,10 @@ def packs(objects: Path) -> list[Pack]:
 
 
 def unfinished(objects: Path) -> list[Path]:
-    """Temporary files that killed processes left."""
+    """Temporary files that killed processes left: layerctl's, libgit2's and Git's."""
     folder = objects / "pack"
     found = [*folder.glob("tmp_*"), *folder.glob("pack_git2_*"), *folder.glob(".tmp-*")] if folder.is_dir() else []
-    return [*found, *objects.glob("[0-9a-f][0-9a-f]/tmp_obj_*")]
+    return [*found, *objects.glob("tmp_obj*"), *objects.glob("[0-9a-f][0-9a-f]/tmp_obj_*")]
 
 
 def pack_objects(repository: pygit2.Repository, wanted: Collection[ObjectId], durability: Durability) -> Path:

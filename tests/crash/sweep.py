@@ -259,7 +259,7 @@ def _mount_again(area: Area) -> None:
 
 
 def _assert_tidy(dot: Path) -> None:
-    left = [*dot.joinpath("tmp").iterdir(), *dot.joinpath("git").rglob("*.lock")]
+    left = [*dot.joinpath("tmp").iterdir(), *dot.glob("git/*.lock"), *dot.joinpath("git/refs").rglob("*.lock")]
     assert not left, left
     assert not (dot / "journal/pending.json").exists()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from tests.conftest import Spawn
@@ -63,3 +65,16 @@ def test_commits_and_readers_beside_it_never_notice(repo: Repo, spawn: Spawn) ->
     assert_same(repo.rootfs, repo.checked_out("HEAD", "again"))
     assert repo.cli.json("status", "-w", "w")["changes"] == []
     assert "error" not in repo.git("fsck", "--strict")
+
+
+def test_temporary_files_of_killed_processes_go_once_they_are_old(repo: Repo) -> None:
+    """libgit2 and Git each have names of their own for an object that is being written."""
+    objects = repo.dot / "git/objects"
+    old = [objects / "tmp_object_git2_00", objects / "pack/pack_git2_00", objects / "pack/tmp_pack_1"]
+    young = objects / "tmp_object_git2_01"
+    for path in (*old, young):
+        path.write_text("begun")
+    for path in old:
+        os.utime(path, (1, 1))
+    repo.cli("gc")
+    assert [path for path in (*old, young) if path.exists()] == [young]
