@@ -37,7 +37,7 @@ from tests.support.exporting import layers_of, oci_layout
 from tests.support.mounts import unmount_below
 
 _SOAK = int(os.environ.get("LAYERCTL_SOAK", "0"))
-_LIVES, _STEPS = 95, 40
+_LIVES, _STEPS = 90, 40
 _AUTHOR = Author("Tester", "t@example.com")
 _WHO = ("nobody", "working directory", "own writer", "nobody", "writer")
 _DEPTH = layers_module.MAX_MOUNTED
