@@ -72,7 +72,7 @@ def test_blame_json(blamed: Repo) -> None:
 
 
 def test_a_path_of_the_host_is_understood(blamed: Repo) -> None:
-    assert blamed.cli("blame", blamed.rootfs / "etc/motd").out == blamed.cli("blame", "/etc/motd").out
+    assert blamed.cli.json("blame", blamed.rootfs / "etc/motd") == blamed.cli.json("blame", "/etc/motd")
 
 
 def test_what_cannot_be_blamed(blamed: Repo) -> None:
