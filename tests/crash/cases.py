@@ -195,7 +195,6 @@ CASES = (
     Case("commit after a busy one", ("commit", "-m", "x"), _committed_busy),
     Case("commit of one path", ("commit", "-m", "x", "/d")),
     Case("amend", ("commit", "--amend", "-m", "x")),
-    Case("checkout", ("checkout", "other"), _clean),
     Case("checkout --discard", ("checkout", "--discard", "other")),
     Case("checkout -b", ("checkout", "-b", "new")),
     Case("rollback", ("rollback",)),

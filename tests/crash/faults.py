@@ -6,6 +6,7 @@ verbs, and fills a small disk to the last few blocks.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import tempfile
@@ -26,6 +27,8 @@ _FALLIBLE = (
 )
 #: Exit codes of what a machine lacks, and of damage: reading and writing fail with the same number.
 _CODES = (5, 6)
+#: A repair says on stdout what stays wrong.
+_NOT_ALL = 5
 _MOST_BLOCKS = 80
 
 
@@ -42,9 +45,10 @@ def fail(area: Area, template: Template, call: Call, error: str) -> str:
     """Lets one call fail; returns what came of it: ``before``, ``after`` or ``done``."""
     with area.point(template.folder, template.case):
         ended = area.fault(template, call, f"error={error}")
-        assert_clear(ended)
+        if not (template.case.piecewise and ended.code == _NOT_ALL):
+            assert_clear(ended)
         reached = recovered(area, template)
-        assert reached == "after" or ended.code != 0, f"it said that it was done: {ended}"
+        assert reached == "after" or ended.code != 0 or template.case.piecewise, f"it said that it was done: {ended}"
         go_on(area, template, reached)
     return "done" if ended.code == 0 else reached
 
@@ -64,11 +68,23 @@ def fill(folder: Path, blocks: int) -> Path:
     """Fills a filesystem until so many blocks are left; returns the file that fills it."""
     filler = folder / "filler"
     with open(filler, "wb") as file:
-        while (free := os.statvfs(folder).f_bfree) > blocks:
-            size = os.fstat(file.fileno()).st_size
-            os.posix_fallocate(file.fileno(), size, (free - blocks) * os.statvfs(folder).f_frsize)
+        while (free := os.statvfs(folder).f_bfree) > blocks and _grow(file.fileno(), free - blocks):
             os.fsync(file.fileno())
     return filler
+
+
+def _grow(fd: int, blocks: int) -> bool:
+    """Adds so many blocks to a file, or as many as there is space for beside the ones that it takes to find them."""
+    while blocks:
+        try:
+            os.posix_fallocate(fd, os.fstat(fd).st_size, blocks * os.fstatvfs(fd).f_frsize)
+        except OSError as exc:
+            if exc.errno != errno.ENOSPC:
+                raise
+            blocks //= 2
+        else:
+            return True
+    return False
 
 
 def run_on_a_full_disk(machine: Machine, case: Case, blocks: int) -> str:
@@ -81,7 +97,7 @@ def run_on_a_full_disk(machine: Machine, case: Case, blocks: int) -> str:
         filler.unlink()
         assert_clear(ended)
         reached = recovered(area, template)
-        assert reached == "after" or ended.code != 0, f"it said that it was done: {ended}"
+        assert reached == "after" or ended.code != 0 or template.case.piecewise, f"it said that it was done: {ended}"
         go_on(area, template, reached)
     return "done" if ended.code == 0 else reached
 

@@ -18,4 +18,4 @@ def test_a_killed_command_is_before_or_after_and_the_next_one_works(area: Area, 
         for number, index in enumerate(sample(template, _POINTS))
     ]
     assert outcomes[0] == "before"
-    assert outcomes[-1] in ("after", "done")
+    assert case.piecewise or outcomes[-1] in ("after", "done")

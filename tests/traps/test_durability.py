@@ -97,8 +97,8 @@ def test_trap_42_what_a_running_command_makes_is_not_swept(repo: Repo, spawn: Sp
     os.mkfifo(repo.dot / "go")
     repo.write("etc/new", "x")
     process = spawn(repo.cli.start("commit", "-m", "x", stdout=-1, stderr=-1))
-    (repo.dot / "tmp/being made").mkdir()
     with open(repo.dot / "go", "w") as go:  # opens once the hook reads, so the locks are held
+        (repo.dot / "tmp/being made").mkdir()
         repo.cli("status")
         assert (repo.dot / "tmp/being made").is_dir()
         go.write("go\n")
