@@ -57,7 +57,7 @@ class Budget:
             raise BadArchive(
                 f"the archive's entry {_shortened(name)} is not a path: a name has 1 to 255 bytes, none NUL"
             )
-        if any(len(part) > self.limits.max_name for part in parts):
+        if any(len(part.removeprefix(_WHITEOUT)) > self.limits.max_name for part in parts):
             raise LimitExceeded(
                 f"the archive's entry {_shortened(name)} has a name of over {self.limits.max_name} bytes in it"
             )
