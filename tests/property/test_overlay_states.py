@@ -58,7 +58,7 @@ class RootfsLife(ContainerLife):
     steps = 0
 
     @initialize(
-        pace=st.sampled_from([2, 3, 6, 10_000]),
+        pace=st.sampled_from([3, 5, 8, 10_000]),
         depth=st.sampled_from([2, 3, _DEPTH]),
         plain_names=st.booleans(),
     )
