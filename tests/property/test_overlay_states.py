@@ -1,7 +1,8 @@
 """Random lives of a container's rootfs on real overlay mounts, each step checked against the oracle.
 
 One run is drawn from one seed, which is printed; ``LAYERCTL_SEED=N`` repeats it. ``LAYERCTL_SOAK=SECONDS`` goes on with
-the seeds after it until that time is over (``make soak``). A failure prints its steps.
+the seeds after it until that time is over (``make soak``). A failure prints its steps. A single run lives in memory
+where that can hold a rootfs, because most of its time would be the disk's; a soak lives on the disk.
 """
 
 from __future__ import annotations
@@ -43,6 +44,19 @@ _WHO = ("nobody", "working directory", "own writer", "nobody", "writer")
 _DEPTH = layers_module.MAX_MOUNTED
 
 
+def _memory() -> str | None:
+    """A file system in memory, if it keeps ``user.*`` attributes (tmpfs does since Linux 6.6)."""
+    try:
+        with tempfile.TemporaryDirectory(dir="/dev/shm") as probe:
+            os.setxattr(probe, "user.k", b"v")
+    except OSError:
+        return None
+    return "/dev/shm"
+
+
+_PLACE = None if _SOAK else _memory()
+
+
 @dataclass(frozen=True)
 class Did:
     """What an undo has to bring back: HEAD, and the rootfs where the verb replaced that (else None)."""
@@ -74,7 +88,7 @@ class RootfsLife(ContainerLife):
         self.done_by_container = self.commits = 0
         self.exported = False
         layers_module.MAX_MOUNTED = depth
-        self.top = Path(tempfile.mkdtemp(prefix="layerctl-states-"))
+        self.top = Path(tempfile.mkdtemp(prefix="layerctl-states-", dir=_PLACE))
         source = self.top / "source"
         source.mkdir()
         make_base(source)
