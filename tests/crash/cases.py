@@ -56,6 +56,7 @@ class Case:
         busy: somebody sits in the rootfs meanwhile.
         drops: what was uncommitted need not be there afterwards; that is what was asked for.
         starts_empty: there is no repository yet.
+        untouched: no application writes in the rootfs before; the command needs it clean.
         piecewise: it is no operation: each step stands for itself, and what the user sees stays as it was all along.
     """
 
@@ -65,6 +66,7 @@ class Case:
     busy: bool = False
     drops: bool = False
     starts_empty: bool = False
+    untouched: bool = False
     piecewise: bool = False
 
     def __str__(self) -> str:
@@ -195,6 +197,7 @@ CASES = (
     Case("commit after a busy one", ("commit", "-m", "x"), _committed_busy),
     Case("commit of one path", ("commit", "-m", "x", "/d")),
     Case("amend", ("commit", "--amend", "-m", "x")),
+    Case("checkout", ("checkout", "other"), _clean, untouched=True),
     Case("checkout --discard", ("checkout", "--discard", "other")),
     Case("checkout -b", ("checkout", "-b", "new")),
     Case("rollback", ("rollback",)),

@@ -126,7 +126,8 @@ class Area:
         self._fill(folder)
         if not case.starts_empty:
             self.box.mount()
-            work_in(self.box.root)
+            if not case.untouched:
+                work_in(self.box.root)
         sitter = subprocess.Popen(["sleep", "600"], cwd=self.box.root) if case.busy else None
 
         def reboot() -> None:
@@ -266,7 +267,8 @@ def _assert_tidy(dot: Path) -> None:
 
 def _precious(template: Template) -> set[str]:
     """What the write layers held, and what :func:`work_in` synced."""
-    return {node.sha256 for node in write_layers(template.folder / ".layerctl")} | {_SYNCED}
+    synced = set() if template.case.untouched else {_SYNCED}
+    return {node.sha256 for node in write_layers(template.folder / ".layerctl")} | synced
 
 
 def _contents(dot: Path, state: State) -> set[str]:

@@ -8,6 +8,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 
@@ -126,7 +127,7 @@ def test_a_second_command_on_a_worktree_waits_for_the_first(repo: Repo, spawn: S
 
 def test_a_holder_that_is_killed_blocks_nobody(repo: Repo, spawn: Spawn) -> None:
     """Killed in its hook, while it holds the repository's and the worktree's lock."""
-    _with_hook(repo, 'touch "$LAYERCTL_REPO/started"; sleep 60')
+    _with_hook(repo, 'cd "$LAYERCTL_REPO" && echo $$ > begun && mv begun started && exec sleep 60')
     repo.write("etc/new", "x")
     first = spawn(repo.cli.start("commit", "-m", "first", stdout=-1, stderr=-1, start_new_session=True))
     _wait_for(repo.dot / "started")
@@ -136,7 +137,8 @@ def test_a_holder_that_is_killed_blocks_nobody(repo: Repo, spawn: Spawn) -> None
     repo.cli("commit", "--no-verify", "-m", "second", timeout=20)
     assert time.monotonic() - begin < 10
     assert repo.cli("show", "HEAD:etc/new").out == b"x"
-    os.killpg(first.pid, signal.SIGKILL)  # the hook
+    with suppress(ProcessLookupError):
+        os.kill(int((repo.dot / "started").read_text()), signal.SIGKILL)  # the hook, in a session of its own
 
 
 @pytest.mark.parametrize("lock", ["refs/heads/main.lock", "refs/layerctl/worktrees/default.lock", "HEAD.lock"])
