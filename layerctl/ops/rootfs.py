@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from layerctl.errors import Busy, NothingToCommit
+from layerctl.errors import Busy, Damaged, NothingToCommit, WorktreeNotFound
 from layerctl.layer.handles import DirHandles, split
 from layerctl.layer.metadata import apply_root_metadata
 from layerctl.layer.remove import remove_tree
@@ -31,6 +31,9 @@ from layerctl.store.staged import StagedObjects
 from layerctl.store.worktrees import record_text
 
 _TEARDOWN_SECONDS = 15.0
+_OPERATION_SECONDS = 5.0
+_TRIES = 5
+_OPEN_UPPER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,11 +190,39 @@ def has_changes(context: Context) -> bool:
 @contextmanager
 def open_upper(context: Context) -> Iterator[int]:
     """The write layer's descriptor."""
-    fd = os.open(context.worktree.upper, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    fd = os.open(context.worktree.upper, _OPEN_UPPER)
     try:
         yield fd
     finally:
         os.close(fd)
+
+
+def _open_with_record(context: Context) -> tuple[WorktreeRecord, int]:
+    """A record and a descriptor of the write layer that belongs to it, although operations may replace both.
+
+    What was read before a moment at which none was being made, and is still so afterwards, belongs together.
+    """
+    deadline = time.monotonic() + _OPERATION_SECONDS
+    while True:
+        record = context.worktree.record
+        with suppress(FileNotFoundError):
+            fd = os.open(context.worktree.upper, _OPEN_UPPER)
+            if time.monotonic() > deadline or (
+                not context.store.journal.has_pending and _is_current(context, record, fd)
+            ):
+                return record, fd
+            os.close(fd)
+        if time.monotonic() > deadline:
+            raise Damaged(f"the write layer {context.worktree.upper} is missing")
+        time.sleep(0.002)
+
+
+def _is_current(context: Context, record: WorktreeRecord, fd: int) -> bool:
+    """Whether a record and an open write layer are the worktree's."""
+    try:
+        return os.path.samestat(os.stat(context.worktree.upper), os.fstat(fd)) and context.worktree.record == record
+    except (FileNotFoundError, WorktreeNotFound):
+        return False
 
 
 def read_view(context: Context, *, tolerant: bool, known: DigestSource | None = None) -> View:
@@ -202,12 +233,19 @@ def read_view(context: Context, *, tolerant: bool, known: DigestSource | None = 
         tolerant: somebody may be writing: what vanishes while it is read is left out.
         known: digests that need no reading.
     """
-    record = context.worktree.record
+    tries = _TRIES
+    while True:
+        record, fd = _open_with_record(context)
+        try:
+            scanner = LayerScanner(context.namespace, known=known, progress=context.progress, tolerant=tolerant)
+            scan = scanner.scan(fd)
+            forget(scan, untouched_targets(record, fd))
+            tries -= 1
+            if not tries or _is_current(context, record, fd):  # else it may be on its way to the store, or gone
+                break
+        finally:
+            os.close(fd)
     base = context.store.commits.read(record.base).snapshot if record.base else None
-    scanner = LayerScanner(context.namespace, known=known, progress=context.progress, tolerant=tolerant)
-    with open_upper(context) as fd:
-        scan = scanner.scan(fd)
-        forget(scan, untouched_targets(record, fd))
     objects = StagedObjects(context.store.git)
     return View(objects, scan, apply_scan(objects, base, scan))
 

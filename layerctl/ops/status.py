@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeVar
+
 from layerctl.model.change import Change
+from layerctl.model.ids import CommitId
 from layerctl.model.results import Status
 from layerctl.ops.container import running
 from layerctl.ops.context import Context
 from layerctl.ops.rootfs import mount_of, read_view
 from layerctl.snapshot.compare import compare
 
+Read = TypeVar("Read")
+
+_TRIES = 5
+
 
 def status(context: Context) -> Status:
     """See :meth:`layerctl.ops.repository.Repository.status`."""
+    return _steadily(context, lambda: _status(context))
+
+
+def uncommitted(context: Context) -> tuple[Change, ...]:
+    """What differs from HEAD, sorted by path."""
+    return _steadily(context, lambda: _uncommitted(context))
+
+
+def _status(context: Context) -> Status:
     record, head = context.worktree.record, context.worktree.head
     return Status(
         worktree=context.worktree.name,
@@ -21,15 +38,27 @@ def status(context: Context) -> Status:
         mounted=mount_of(context).current is not None,
         base=record.base,
         container=running(context),
-        changes=uncommitted(context),
+        changes=_uncommitted(context),
     )
 
 
-def uncommitted(context: Context) -> tuple[Change, ...]:
-    """What differs from HEAD, sorted by path."""
+def _uncommitted(context: Context) -> tuple[Change, ...]:
     record, head = context.worktree.record, context.head()
     if record.base is None or head is None:
         return ()
     view = read_view(context, tolerant=True)
     commit = context.store.commits.read(head)
     return tuple(change.parsed() for change in compare(view.objects, commit.snapshot, view.snapshot).changes)
+
+
+def _steadily(context: Context, read: Callable[[], Read]) -> Read:
+    """What ``read`` gives, read again if another command moved HEAD or the write layer meanwhile."""
+    tries = _TRIES
+    while True:
+        before, found, tries = _where(context), read(), tries - 1
+        if not tries or _where(context) == before:
+            return found
+
+
+def _where(context: Context) -> tuple[str, str, CommitId | None]:
+    return context.worktree.record_text, context.worktree.head_text, context.head()

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -62,6 +63,8 @@ def _in_child(work: Callable[[], None]) -> int:
         try:
             work()
             code = 0
+        except AssertionError as exc:
+            sys.__stderr__.write(f"{exc}\n")  # type: ignore[union-attr]
         finally:
             os._exit(code)
     return child
