@@ -18,6 +18,7 @@ import pygit2
 from pygit2.enums import FileMode, ObjectType, Option, SortMode
 
 from layerctl.errors import Conflict, Damaged, RefMoved, RefNotFound, UsageError
+from layerctl.layer.remove import remove_tree
 from layerctl.model.commit import Author
 from layerctl.model.ids import CommitId, ObjectId
 from layerctl.model.operation import RefMove
@@ -89,8 +90,7 @@ class GitRepository:
     @staticmethod
     def create(path: Path, branch: str) -> None:
         """Makes an empty bare repository whose HEAD names ``branch``; goes on where a killed process stopped."""
-        for name in ("HEAD.lock", "config.lock"):
-            (path / name).unlink(missing_ok=True)
+        _remove_half_made(path)
         with system_errors():
             pygit2.init_repository(str(path), bare=True, initial_head=branch)
         for key, value in _CONFIG.items():
@@ -342,6 +342,15 @@ class GitRepository:
             f"tagger {author.name} <{author.email}> {signature.time} {zone}\n\n{message.rstrip()}\n"
         )
         return self._write(ObjectType.TAG, text.encode()).hex()
+
+
+def _remove_half_made(path: Path) -> None:
+    """Removes what a creation left that was cut short, locks and empty files included; never objects or refs."""
+    folders = (path / "objects", path / "refs")
+    holds_any = any(found.is_file() for folder in folders for found in folder.rglob("*"))
+    if holds_any or (path / "packed-refs").exists():
+        return
+    remove_tree(path)
 
 
 def _one_line(error: Exception) -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from datetime import UTC, datetime
 
 import pytest
 
 from layerctl.model.operation import FileMove, Operation
 from layerctl.store.layout import Layout
-from layerctl.store.store import Store
+from layerctl.store.store import Store, create_repository
 from tests.unit.store.dying import die_at
 
 pytestmark = pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
@@ -49,3 +50,21 @@ def test_durability_is_a_matter_of_config(layout: Layout, value: str | None, ena
         Store(layout).git.config_set("layerctl.sync", value)
     store = Store(layout)
     assert (store.durability.enabled, store.git.sync_refs) == (enabled, enabled)
+
+
+@pytest.mark.parametrize("left", ["HEAD", "config", "HEAD.lock", "config.lock"])
+def test_a_creation_that_was_cut_short_is_made_anew(layout: Layout, left: str) -> None:
+    """A power cut leaves files of no length, a kill leaves locks; the format file was to come last."""
+    layout.format_file.unlink()
+    (layout.git / left).write_bytes(b"")
+    assert create_repository(layout, "main")
+    assert Store(layout).git.refs() == {}
+    command = ["git", "--git-dir", layout.git, "symbolic-ref", "HEAD"]
+    assert subprocess.run(command, capture_output=True, check=True).stdout == b"refs/heads/main\n"
+
+
+def test_a_repository_that_lost_its_format_file_keeps_its_history(layout: Layout) -> None:
+    blob = Store(layout).git.write_blob(b"precious")
+    layout.format_file.unlink()
+    assert create_repository(layout, "main")
+    assert Store(layout).git.read(blob) == b"precious"
