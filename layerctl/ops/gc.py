@@ -7,6 +7,7 @@ move to ``tmp/``, and only there they are deleted.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -208,9 +209,15 @@ def _result(context: Context, plan: _Plan, *, dry_run: bool) -> GcResult:
     return GcResult(dry_run, found, plan.through, in_use)
 
 
+def _locks(git: Path) -> list[str]:
+    """Refs of layerctl's own that a killed command left locked; those that gc deletes are touched by nobody later."""
+    return [os.fspath(path.relative_to(git).with_suffix("")) for path in git.glob("refs/layerctl/**/*.lock")]
+
+
 def _carry_out(context: Context, plan: _Plan) -> Path:
     """Lets go of everything; returns the folder with what is still to be deleted."""
     store, layout = context.store, context.layout
+    store.git.drop_stale_locks(_locks(layout.git))
     store.journal.expire(plan.through)
     for move in plan.refs:
         store.git.move_ref(move, context.author)

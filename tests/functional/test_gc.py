@@ -78,3 +78,25 @@ def test_temporary_files_of_killed_processes_go_once_they_are_old(repo: Repo) ->
         os.utime(path, (1, 1))
     repo.cli("gc")
     assert [path for path in (*old, young) if path.exists()] == [young]
+
+
+def test_fsck_knows_what_gc_wrote_and_a_repair_leaves_it(repo: Repo) -> None:
+    repo.commit_file("srv/x", "x")
+    repo.cli("rollback")
+    repo.cli("gc", "--grace", "now")
+    kept = (repo.dot / "journal/expired.json").read_bytes()
+    assert repo.cli.json("fsck")["problems"] == []
+    repo.cli("fsck", "--repair")
+    assert (repo.dot / "journal/expired.json").read_bytes() == kept
+    (repo.dot / "journal/expired.json").write_bytes(kept.replace(b"through", b"thruogh"))
+    assert repo.cli.json("fsck", code=5)["problems"][0]["kind"] == "damaged-operation"
+
+
+def test_a_lock_on_a_ref_that_a_killed_gc_was_deleting_goes(repo: Repo) -> None:
+    repo.commit_file("srv/x", "x")
+    repo.cli("rollback")
+    lock = repo.dot / "git/refs/layerctl/operations/1-0.lock"
+    lock.touch()
+    repo.cli("gc", "--grace", "now")
+    assert not lock.exists()
+    repo.cli("fsck")

@@ -25,6 +25,8 @@ def check_journal(survey: Survey) -> None:
     for name in names_in(folder):
         if name == "pending.json":
             _check_pending(survey, folder / name)
+        elif name == "expired.json":
+            _check_expired(survey, folder / name)
         elif name != "ops":
             survey.stray(folder / name)
     damaged = {number for name in names_in(folder / "ops") if (number := _check_name(survey, folder / "ops" / name))}
@@ -45,6 +47,14 @@ def _check_pending(survey: Survey, path: Path) -> None:
         return
     survey.error("stuck-operation", path, f"the operation '{survey.pending.verb}' was begun and cannot be finished")
     survey.roots |= set(_commits(survey, survey.pending, new=True))
+
+
+def _check_expired(survey: Survey, path: Path) -> None:
+    """Reads what says up to which operation gc let go."""
+    try:
+        int(load_record(path.read_bytes(), path)["through"])
+    except (Damaged, OSError, KeyError, ValueError, TypeError) as exc:
+        survey.error("damaged-operation", path, exc.message if isinstance(exc, Damaged) else "cannot be read")
 
 
 def _check_name(survey: Survey, path: Path) -> int | None:
