@@ -248,6 +248,7 @@ def go_on(area: Area, template: Template, reached: str, *, same: bool = True) ->
         found = compare(shown, image_listing(box.dot, made))
         assert not found, "\n".join(found[:20])
     assert_sound(box.dot)
+    area.run("status")  # whatever comes next deletes what was being made
     area.run("fsck")
     _assert_tidy(box.dot)
 
