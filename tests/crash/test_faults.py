@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -38,7 +38,11 @@ def test_a_full_disk_is_a_clear_error_and_space_is_all_it_takes(small: Machine, 
     assert outcomes[0] == "before"
 
 
-def test_a_disk_is_filled_to_the_block(small: Machine, tmp_path: Path) -> None:
+def test_a_disk_is_filled_to_the_block(small: Machine) -> None:
+    filler = fill(small.disk.point, 20)
+    (small.disk.point / "sixteen more").write_bytes(b"x" * 16 * os.statvfs(small.disk.point).f_frsize)
+    (small.disk.point / "sixteen more").unlink()
+    filler.unlink()
     filler = fill(small.disk.point, 0)
     with pytest.raises(OSError, match="No space"):
         (small.disk.point / "one more").write_bytes(b"x" * 4096)

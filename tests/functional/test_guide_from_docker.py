@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.functional.test_guides import CONSOLE, GUIDES, commands, plain, runner
+from tests.functional.test_guides import follow
 from tests.support.cli import Layerctl
 from tests.support.engines import Docker, docker_daemon
 from tests.support.mounts import unmount_below
@@ -28,16 +27,5 @@ def docker(busybox_tar: Path) -> Iterator[Docker]:
 
 
 def test_guide(layerctl: Layerctl, docker: Docker) -> None:
-    path = GUIDES / "from-docker-commit.md"
-    text = path.read_text()
     layerctl.env["DOCKER_HOST"] = docker.socket
-    run = runner(layerctl)
-    blocks = CONSOLE.findall(text)
-    assert len(blocks) > 5
-    for block in blocks:
-        printed = "".join(f"$ {command}\n{run(command)}" for command in commands(block))
-        if os.environ.get("LAYERCTL_UPDATE_GOLDEN") and plain(printed) != plain(block):
-            text = text.replace(f"```console\n{block}```", f"```console\n{printed}```")
-            path.write_text(text)
-        else:
-            assert plain(printed) == plain(block)
+    follow(layerctl, "from-docker-commit")

@@ -25,6 +25,11 @@ CONSOLE = re.compile(r"^```console\n(.*?)^```$", re.M | re.S)
 @pytest.mark.parametrize("name", NAMES)
 def test_guide(name: str, layerctl: Layerctl, busybox_tar: Path) -> None:
     (layerctl.cwd / "rootfs.tar").symlink_to(busybox_tar)
+    follow(layerctl, name)
+
+
+def follow(layerctl: Layerctl, name: str) -> None:
+    """Runs a guide's commands and compares what they print."""
     path = GUIDES / f"{name}.md"
     text = path.read_text()
     run = runner(layerctl)
