@@ -88,15 +88,12 @@ def parked_by(operations: Iterable[Operation]) -> set[str]:
 
 
 def bases(context: Context, parked: Iterable[Path]) -> set[CommitId]:
-    """The commits below every write layer of a worktree, present or parked as a whole, and those of its bisection."""
-    found: set[CommitId] = set()
-    for worktree in list_worktrees(context.layout):
-        found |= _of_record(worktree.record) | _of_head(worktree.head) | _of_bisection(worktree.folder / "bisect.json")
+    """What worktrees name, present ones or parked as a whole: the commits below write layers, HEADs, searches."""
+    folders = [worktree.folder for worktree in list_worktrees(context.layout)]
     for folder in parked:
-        for path in (*folder.glob("worktree/worktree.json"), *folder.glob("worktrees/*/worktree/worktree.json")):
-            found |= _of_record(WorktreeRecord.from_json(load_record(path.read_bytes(), path)))
-            found |= _of_head(Head.from_text((path.parent / "HEAD").read_text()))
-    return found
+        folders += [folder / "worktree", *folder.glob("worktrees/*/worktree")]
+    paths = (folder / name for folder in folders for name in _NAMING)
+    return {commit for path in paths if path.is_file() for commit in _named(path, path.read_text())}
 
 
 def ids_of(operations: Iterable[Operation]) -> Iterator[ObjectId]:
@@ -115,28 +112,33 @@ def oid_of(commit: CommitId) -> ObjectId:
 
 
 def _of_file(move: FileMove) -> set[CommitId]:
-    found: set[CommitId] = set()
-    for text in (move.old, move.new):
-        if text is not None and move.path.endswith("/worktree.json"):
-            found |= _of_record(WorktreeRecord.from_json(load_record(text.encode(), Path(move.path))))
-        elif text is not None and move.path.endswith("/HEAD"):
-            found |= _of_head(Head.from_text(text))
-    return found
+    texts = [text for text in (move.old, move.new) if text is not None]
+    return {commit for text in texts for commit in _named(Path(move.path), text)}
 
 
-def _of_record(record: WorktreeRecord) -> set[CommitId]:
+def _named(path: Path, text: str) -> set[CommitId]:
+    """The commits that a file of a worktree names."""
+    read = _NAMING.get(path.name)
+    return read(path, text) if read is not None else set()
+
+
+def _of_record(path: Path, text: str) -> set[CommitId]:
+    record = WorktreeRecord.from_json(load_record(text.encode(), path))
     return {record.base} if record.base is not None else set()
 
 
-def _of_bisection(path: Path) -> set[CommitId]:
-    if not path.is_file():
-        return set()
-    state = Bisection.from_json(load_record(path.read_bytes(), path))
-    return {commit for _, commit in state.marks} | _of_head(Head.from_text(state.head))
-
-
-def _of_head(head: Head) -> set[CommitId]:
+def _of_head(_path: Path, text: str) -> set[CommitId]:
+    head = Head.from_text(text)
     return {head.commit} if head.commit is not None else set()
+
+
+def _of_bisection(path: Path, text: str) -> set[CommitId]:
+    search = Bisection.from_json(load_record(text.encode(), path))
+    return {commit for _, commit in search.marks} | _of_head(path, search.head)
+
+
+#: The files of a worktree that name commits.
+_NAMING = {"worktree.json": _of_record, "HEAD": _of_head, "bisect.json": _of_bisection}
 
 
 def reflogs(context: Context, cutoffs: Cutoffs) -> list[ReflogFile]:

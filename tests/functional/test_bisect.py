@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from layerctl.store.record import dump_record, load_record
 from tests.oracle import assert_same
 from tests.support.cli import Repo
 
@@ -163,3 +164,34 @@ def test_gc_keeps_what_is_searched(repo: Repo) -> None:
     repo.cli("gc", "--grace", "now")
     result = repo.cli("bisect", "run", "sh", "-c", "[ $(cat /srv/n) -lt 3 ]")
     assert "number 3" in " ".join(result.lines)
+
+
+@pytest.mark.parametrize("end", ["reset", "remove"])
+def test_gc_keeps_what_an_undo_searches_again(repo: Repo, end: str) -> None:
+    """A search that was ended, or set aside with its worktree, comes back with its commits."""
+    repo.checked_out("HEAD", "w")
+    repo.cli("checkout", "-b", "side")
+    for number in range(1, 5):
+        repo.commit_file("srv/n", str(number), f"number {number}")
+    repo.cli("checkout", "main")
+    repo.cli("bisect", "-w", "w", "start", "--no-checkout", "side", "side~3")
+    repo.cli("branch", "-D", "side")
+    repo.git("reflog", "expire", "--expire=now", "--all")
+    before = repo.cli.json("op", "log")[0]["operation"]
+    if end == "reset":
+        repo.cli("bisect", "-w", "w", "reset")
+    else:
+        repo.cli("worktree", "remove", "w", "--discard")
+    records = sorted((repo.dot / "journal/ops").iterdir())
+    for record in records[:before]:  # as if all but the last were old
+        _age(record)
+    repo.cli("config", "gc.pruneExpire", "now")
+    repo.cli("gc")
+    repo.cli("undo")
+    result = repo.cli("bisect", "-w", "w", "run", "sh", "-c", "[ $(cat /srv/n) -lt 3 ]")
+    assert "number 3" in " ".join(result.lines)
+
+
+def _age(record: Path) -> None:
+    operation = load_record(record.read_bytes(), record)
+    record.write_bytes(dump_record({**operation, "time": "2001-01-01T00:00:00+00:00"}))
