@@ -21,7 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit status. Whatever went wrong has been said on stderr.
     """
     try:
-        from layerctl.cli.main import run_command  # noqa: PLC0415 (an interrupt while modules load is an interrupt)
+        from layerctl.cli.command_line import run_command  # noqa: PLC0415 (an interrupt while modules load is an interrupt)
 
         return run_command(arguments)
     except KeyboardInterrupt as exc:

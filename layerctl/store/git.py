@@ -72,7 +72,7 @@ class GitRepository:
     """The object database and the refs of one repository. Implements ``snapshot.objects.ObjectStore``.
 
     Args:
-        path: the bare repository.
+        path: the bare repository; ``tmp`` beside it is for files that are being written.
     """
 
     def __init__(self, path: Path) -> None:
@@ -181,6 +181,7 @@ class GitRepository:
 
         Raises:
             RefMoved: the ref is neither where it was nor where it goes.
+            Damaged: there is no such commit, or it cannot be read.
         """
         current = self.ref(move.ref)
         if current == move.new:
@@ -199,6 +200,8 @@ class GitRepository:
             refused = as_system_error(exc)
             if refused is not None:
                 raise refused from exc
+            if "target OID" in str(exc):  # libgit2 takes any object that it could not read for none
+                raise Damaged(f"cannot move {move.ref}: commit {move.new} is missing or cannot be read") from exc
             raise Conflict(f"cannot move {move.ref}: {exc}", hint="is another Git program at work in here?") from exc
 
     def _set_despite_stale_lock(self, move: RefMove) -> None:

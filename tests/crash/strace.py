@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from layerctl.cli.main import run_command
+from layerctl.cli.command_line import run_command
 
 #: All that changes a file, a directory, an attribute or a mount. Those that do not exist here are passed over ("?").
 CHANGING = (

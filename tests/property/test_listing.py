@@ -120,6 +120,7 @@ def _all_nasty() -> list[bytes]:
 
 
 def _repository(top: Path) -> GitRepository:
+    (top / "tmp").mkdir()
     GitRepository.create(top / "git", "main")
     return GitRepository(top / "git")
 

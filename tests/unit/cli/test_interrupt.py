@@ -85,10 +85,10 @@ def test_an_interrupt_while_modules_load_is_quiet(
 ) -> None:
     class Interrupting:
         def find_spec(self, name: str, path: object, target: object = None) -> None:
-            if name == "layerctl.cli.main":
+            if name == "layerctl.cli.command_line":
                 raise KeyboardInterrupt
 
-    monkeypatch.delitem(sys.modules, "layerctl.cli.main", raising=False)
+    monkeypatch.delitem(sys.modules, "layerctl.cli.command_line", raising=False)
     monkeypatch.setattr(sys, "meta_path", [Interrupting(), *sys.meta_path])
     assert main(["--version"]) == 130
     assert capsys.readouterr() == ("", "")

@@ -143,6 +143,15 @@ def test_a_missing_or_broken_object_is_damage(store: Store, layout: Layout) -> N
         GitRepository(layout.git).read(oid)
 
 
+def test_a_ref_cannot_move_to_a_commit_that_is_not_there(store: Store, ids: list[str]) -> None:
+    for ref, old in (("refs/heads/new", None), ("refs/heads/main", ids[0])):
+        if old:
+            store.git.move_ref(RefMove(ref, None, old, "made"), _ANN)
+        with pytest.raises(Damaged, match="missing or cannot be read"):
+            store.git.move_ref(RefMove(ref, old, "12" * 20, "moved"), _ANN)
+        assert store.git.ref(ref) == old
+
+
 def test_a_broken_repository_is_damage(layout: Layout) -> None:
     (layout.git / "HEAD").unlink()
     with pytest.raises(Damaged):
