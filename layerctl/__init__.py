@@ -12,8 +12,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from layerctl.lazy import loader
 
 if TYPE_CHECKING:
     from layerctl.errors import LayerctlError
@@ -29,24 +30,28 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_HOMES = {
-    "Aspect": "layerctl.model.change",
-    "Author": "layerctl.model.commit",
-    "Change": "layerctl.model.change",
-    "ChangeKind": "layerctl.model.change",
-    "CommitId": "layerctl.model.ids",
-    "Entry": "layerctl.model.entry",
-    "ImageCommit": "layerctl.model.commit",
-    "ImageConfig": "layerctl.model.config",
-    "Kind": "layerctl.model.entry",
-    "LayerDescriptor": "layerctl.model.layer",
-    "LayerId": "layerctl.model.ids",
-    "LayerctlError": "layerctl.errors",
-    "Operation": "layerctl.model.operation",
-    "Quiescence": "layerctl.model.layer",
-    "Repository": "layerctl.ops.repository",
-    "RunRequest": "layerctl.ops.run",
-}
+#: ``layerctl --version`` must not load libgit2.
+__getattr__ = loader(
+    __name__,
+    {
+        "Aspect": "model.change",
+        "Author": "model.commit",
+        "Change": "model.change",
+        "ChangeKind": "model.change",
+        "CommitId": "model.ids",
+        "Entry": "model.entry",
+        "ImageCommit": "model.commit",
+        "ImageConfig": "model.config",
+        "Kind": "model.entry",
+        "LayerDescriptor": "model.layer",
+        "LayerId": "model.ids",
+        "LayerctlError": "errors",
+        "Operation": "model.operation",
+        "Quiescence": "model.layer",
+        "Repository": "ops.repository",
+        "RunRequest": "ops.run",
+    },
+)
 
 __all__ = [
     "Aspect",
@@ -67,11 +72,3 @@ __all__ = [
     "RunRequest",
     "__version__",
 ]
-
-
-def __getattr__(name: str) -> Any:
-    """Loads a public name when it is first used: ``layerctl --version`` must not load libgit2."""
-    home = _HOMES.get(name)
-    if home is None:
-        raise AttributeError(f"module 'layerctl' has no attribute {name!r}")
-    return getattr(import_module(home), name)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer.main
 
 from layerctl.cli.app import WHEN, app
 from layerctl.cli.parsing import Subverbs
-from layerctl.cli.session import Session
 from layerctl.cli.verbs import VERBS
+
+if TYPE_CHECKING:
+    from layerctl.cli.session import Session
 
 #: Per shell, a script for its start-up file.
 SCRIPTS = {

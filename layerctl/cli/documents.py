@@ -4,37 +4,39 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from layerctl.cli.render.stat import Totals
-from layerctl.model.blame import Blame
-from layerctl.model.change import Change
-from layerctl.model.commit import ImageCommit
-from layerctl.model.configdiff import ConfigChange
 from layerctl.model.effects import effects
-from layerctl.model.entry import Entry
-from layerctl.model.ids import CommitId
-from layerctl.model.layer import LayerDescriptor
-from layerctl.model.operation import Operation
-from layerctl.model.packages import PackageChange, PackageDiff
-from layerctl.model.results import (
-    Branch,
-    CheckoutResult,
-    CommitResult,
-    Diff,
-    ImportResult,
-    LogEntry,
-    PathView,
-    ReflogLine,
-    RestoreOperationResult,
-    RollbackResult,
-    Status,
-    Tag,
-    UndoResult,
-    WorktreeInfo,
-)
-from layerctl.model.scan import RootPath
-from layerctl.model.search import FoundFile
+
+if TYPE_CHECKING:
+    from layerctl.cli.render.stat import Totals
+    from layerctl.model.blame import Blame
+    from layerctl.model.change import Change
+    from layerctl.model.commit import ImageCommit
+    from layerctl.model.configdiff import ConfigChange
+    from layerctl.model.entry import Entry
+    from layerctl.model.ids import CommitId
+    from layerctl.model.layer import LayerDescriptor
+    from layerctl.model.operation import Operation
+    from layerctl.model.packages import PackageChange, PackageDiff
+    from layerctl.model.results import (
+        Branch,
+        CheckoutResult,
+        CommitResult,
+        Diff,
+        ImportResult,
+        LogEntry,
+        PathView,
+        ReflogLine,
+        RestoreOperationResult,
+        RollbackResult,
+        Status,
+        Tag,
+        UndoResult,
+        WorktreeInfo,
+    )
+    from layerctl.model.scan import RootPath
+    from layerctl.model.search import FoundFile
 
 Document = dict[str, Any]
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import sys
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
-from layerctl.cli.session import Session
 from layerctl.errors import LayerctlError
-from layerctl.model.operation import Operation
+
+if TYPE_CHECKING:
+    from layerctl.cli.session import Session
+    from layerctl.model.operation import Operation
 
 #: Verbs that are one operation each: the operation log has it, or nothing was changed.
 _OPERATIONS = ("import", "commit", "rollback", "undo", "tag", "branch")

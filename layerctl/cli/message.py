@@ -6,14 +6,16 @@ import re
 import shlex
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from layerctl.cli.settings import Settings
 from layerctl.cli.text import readable
 from layerctl.errors import Declined, SourceNotFound, UsageError
 from layerctl.model.commit import Author
+
+if TYPE_CHECKING:
+    from layerctl.cli.settings import Settings
 
 _AUTHOR = re.compile(r"\s*([^<>\n]*[^<>\s])\s*<([^<>\n]*)>\s*\Z")
 _HELP = (
@@ -77,6 +79,8 @@ def edited_message(settings: Settings, configured: str | None, start: str, comme
     Raises:
         Declined: the message is empty, or the editor failed.
     """
+    import tempfile  # noqa: PLC0415 (slow to load, and mostly not needed)
+
     editor = settings.editor or configured or settings.fallback_editor
     template = "\n".join([start, *_HELP, *(f"#{' ' if line else ''}{line}" for line in comments)])
     with tempfile.TemporaryDirectory(prefix="layerctl-") as folder:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from layerctl.cli import documents
-from layerctl.model.recovery import (
-    BisectResult,
-    RestoreResult,
-    RevertResult,
-    Stash,
-    StashResult,
-    Trial,
-    UnstashResult,
-)
-from layerctl.model.results import Diff
+
+if TYPE_CHECKING:
+    from layerctl.model.recovery import (
+        BisectResult,
+        RestoreResult,
+        RevertResult,
+        Stash,
+        StashResult,
+        Trial,
+        UnstashResult,
+    )
+    from layerctl.model.results import Diff
 
 
 def restore(value: RestoreResult) -> dict[str, Any]:

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from layerctl.errors import NotFound
-from layerctl.model.scan import RootPath
 
 if TYPE_CHECKING:
+    from layerctl.model.scan import RootPath
     from layerctl.ops.repository import Repository
 
 _FOLDER = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC

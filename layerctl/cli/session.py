@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Concatenate, ParamSpec
 
 import typer
 
-from layerctl.cli.output import Output
-from layerctl.cli.settings import Settings
 from layerctl.cli.text import readable
 from layerctl.errors import RepositoryNotFound
 from layerctl.model.commit import Author
 from layerctl.model.progress import Progress, silent
 
 if TYPE_CHECKING:
+    from layerctl.cli.output import Output
+    from layerctl.cli.settings import Settings
     from layerctl.ops.repository import Repository
 
 _DOT = ".layerctl"

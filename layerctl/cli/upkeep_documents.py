@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from layerctl.cli import documents
-from layerctl.model.hook import HookInfo, HookRun
-from layerctl.model.problem import FsckResult, Problem
-from layerctl.model.results import Check, DiskUsage, GcResult, Share
+
+if TYPE_CHECKING:
+    from layerctl.model.hook import HookInfo, HookRun
+    from layerctl.model.problem import FsckResult, Problem
+    from layerctl.model.results import Check, DiskUsage, GcResult, Share
 
 
 def collected(value: GcResult) -> dict[str, Any]:

@@ -6,12 +6,15 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from layerctl.errors import HookRefused
 from layerctl.hooks.events import EVENTS, Event
 from layerctl.hooks.folder import HookFile, hooks_of_event
-from layerctl.hooks.process import Ending, run_program
 from layerctl.model.hook import HookState
+
+if TYPE_CHECKING:
+    from layerctl.hooks.process import Ending
 
 #: What a hook reads: bytes, or what makes them at the moment in which one starts.
 Stdin = bytes | Callable[[], bytes]
@@ -92,6 +95,8 @@ class Hooks:
         new: str | None = None,
     ) -> Ending:
         """Runs one hook to its end, whatever its file is called."""
+        from layerctl.hooks.process import run_program  # noqa: PLC0415 - most events have no hook
+
         return run_program(
             [os.fspath(hook.path), *arguments],
             stdin=stdin if isinstance(stdin, bytes) else stdin(),

@@ -12,7 +12,7 @@ import os
 import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from blake3 import blake3
 
@@ -21,11 +21,13 @@ from layerctl.layer.bytereader import CHUNK
 from layerctl.layer.handles import DirHandles, split
 from layerctl.layer.tarencode import member_head, padding
 from layerctl.layer.tarheader import ZERO_BLOCK
-from layerctl.model.delta import Delta
 from layerctl.model.entry import Entry, Kind
 from layerctl.model.listing import parse_entry
 from layerctl.model.progress import Progress, silent
 from layerctl.model.scan import RootPath
+
+if TYPE_CHECKING:
+    from layerctl.model.delta import Delta
 
 _WHITEOUT = b".wh."
 _MARK = Entry(Kind.FILE, 0o600, 0, 0, 0)

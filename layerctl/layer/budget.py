@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from layerctl.errors import BadArchive, LimitExceeded
-from layerctl.model.imports import ImportLimits
+
+if TYPE_CHECKING:
+    from layerctl.model.imports import ImportLimits
 
 _MAX_NAME = 255
 _WHITEOUT = b".wh."  # in front of the longest name it makes one that no directory holds, and none has to

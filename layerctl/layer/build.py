@@ -7,7 +7,7 @@ import os
 import stat
 from collections.abc import Sequence
 from contextlib import ExitStack
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from layerctl.errors import Damaged
 from layerctl.layer.content import copy_content, digest_fd
@@ -20,13 +20,15 @@ from layerctl.layer.metadata import (
     open_regular,
     set_mtime,
 )
-from layerctl.layer.xattrs import XattrNamespace
-from layerctl.model.delta import Delta
 from layerctl.model.entry import Entry, Kind
-from layerctl.model.ids import Digest
 from layerctl.model.listing import parse_entry
 from layerctl.model.progress import Progress, silent
-from layerctl.model.scan import RootPath
+
+if TYPE_CHECKING:
+    from layerctl.layer.xattrs import XattrNamespace
+    from layerctl.model.delta import Delta
+    from layerctl.model.ids import Digest
+    from layerctl.model.scan import RootPath
 
 _CANNOT_LINK = {errno.EXDEV, errno.EMLINK, errno.EPERM}
 _ATTEMPTS = 4

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import stat
+from typing import TYPE_CHECKING
 
 from layerctl.errors import BadArchive
 from layerctl.layer.content import copy_content, digest_bytes, digest_fd
@@ -17,11 +18,13 @@ from layerctl.layer.foreign_xattrs import read_foreign_xattrs
 from layerctl.layer.fullwrite import write_all
 from layerctl.layer.metadata import is_whiteout, kind_of, open_regular, path_in
 from layerctl.layer.staging import Staging
-from layerctl.layer.xattrs import XattrNamespace
 from layerctl.model.entry import Entry, Kind
-from layerctl.model.ids import Digest
 from layerctl.model.progress import Progress, silent
-from layerctl.model.scan import Scan
+
+if TYPE_CHECKING:
+    from layerctl.layer.xattrs import XattrNamespace
+    from layerctl.model.ids import Digest
+    from layerctl.model.scan import Scan
 
 #: What tells one file from another: device and inode number.
 FileId = tuple[int, int]

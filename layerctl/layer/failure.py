@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import errno
 import os
+from typing import TYPE_CHECKING
 
 from layerctl.errors import BadArchive, LayerctlError, MachineLacks, NoPrivilege, NoSpace
-from layerctl.model.scan import RootPath
+
+if TYPE_CHECKING:
+    from layerctl.model.scan import RootPath
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _FORBIDDEN = {errno.EPERM, errno.EACCES}

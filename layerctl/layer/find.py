@@ -6,9 +6,12 @@ import errno
 import os
 import stat
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from layerctl.layer.handles import DirHandles, split
-from layerctl.model.scan import RootPath
+
+if TYPE_CHECKING:
+    from layerctl.model.scan import RootPath
 
 #: There is nothing, something else, or a symlink.
 _NO_DIRECTORY = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}

@@ -7,9 +7,12 @@ import os
 import stat
 from collections import OrderedDict
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from layerctl.layer.metadata import open_dir
-from layerctl.model.scan import RootPath
+
+if TYPE_CHECKING:
+    from layerctl.model.scan import RootPath
 
 _KEEP = 128
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from blake3 import blake3
 
-from layerctl.model.delta import Delta
 from layerctl.model.ids import LayerId
 from layerctl.model.listing import escape_path
+
+if TYPE_CHECKING:
+    from layerctl.model.delta import Delta
 
 _WHITEOUT = b"type=whiteout"
 

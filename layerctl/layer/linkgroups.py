@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from layerctl.model.scan import RootPath
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from layerctl.model.scan import RootPath
 
 
 class LinkGroups:

@@ -12,15 +12,18 @@ import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
 
 from layerctl.errors import Busy
-from layerctl.layer.build import Placer
 from layerctl.layer.handles import DirHandles, split
 from layerctl.layer.metadata import apply_metadata, make_bare_node, open_dir, set_mtime
 from layerctl.layer.xattrs import list_xattrs
-from layerctl.model.entry import Entry
 from layerctl.model.recursion import deep_recursion
-from layerctl.model.scan import RootPath
+
+if TYPE_CHECKING:
+    from layerctl.layer.build import Placer
+    from layerctl.model.entry import Entry
+    from layerctl.model.scan import RootPath
 
 _SELINUX = b"security.selinux"
 

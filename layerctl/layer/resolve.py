@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from layerctl.errors import BadArchive
-from layerctl.layer.dircursor import DirPath
 from layerctl.model.entry import Entry, Kind
-from layerctl.model.scan import RootPath, ScanDir
+
+if TYPE_CHECKING:
+    from layerctl.layer.dircursor import DirPath
+    from layerctl.model.scan import RootPath, ScanDir
 
 _MAX_SYMLINKS = 40  # as the kernel: path_resolution(7)
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from layerctl.layer.dircursor import DirPath
-from layerctl.model.scan import ScanDir
+if TYPE_CHECKING:
+    from layerctl.layer.dircursor import DirPath
+    from layerctl.model.scan import ScanDir
 
 
 def walk_up(top: ScanDir, path: DirPath = ()) -> Iterator[tuple[DirPath, ScanDir]]:

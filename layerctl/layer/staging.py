@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from layerctl.layer.dircursor import DirCursor, DirPath
 from layerctl.layer.foreign_xattrs import as_written, rewritten_by_kernel
@@ -18,10 +19,12 @@ from layerctl.layer.linkgroups import LinkGroups
 from layerctl.layer.metadata import apply_metadata, apply_root_metadata, make_node, path_in
 from layerctl.layer.resolve import Spot, resolve
 from layerctl.layer.scantree import walk_up
-from layerctl.layer.xattrs import XattrNamespace
-from layerctl.model.entry import Entry
 from layerctl.model.ids import Digest
 from layerctl.model.scan import RootPath, Scan, ScanDir
+
+if TYPE_CHECKING:
+    from layerctl.layer.xattrs import XattrNamespace
+    from layerctl.model.entry import Entry
 
 #: Writes a file's content into an open, empty file; gives its digest and size.
 Fill = Callable[[int], tuple[Digest, int]]

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from blake3 import blake3
 
 from layerctl.layer.fullwrite import write_all
-from layerctl.layer.sparse import Extents
-from layerctl.layer.tarmember import Member
-from layerctl.layer.tarstream import TarStream
 from layerctl.model.ids import Digest
+
+if TYPE_CHECKING:
+    from layerctl.layer.sparse import Extents
+    from layerctl.layer.tarmember import Member
+    from layerctl.layer.tarstream import TarStream
 
 _SMALL = 256 << 10
 _ZEROS = memoryview(bytes(1 << 20))

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from layerctl.layer.foreign_xattrs import kept
-from layerctl.layer.pax import Extension
 from layerctl.layer.sparse import Extents, check_map, old_gnu_map, pax_map
 from layerctl.layer.tarheader import BLOCK, Header
 from layerctl.model.entry import Entry, Kind
+
+if TYPE_CHECKING:
+    from layerctl.layer.pax import Extension
 
 _HARDLINK = b"1"
 _KINDS = {

@@ -9,9 +9,12 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from enum import Enum
+from typing import TYPE_CHECKING
 
 from layerctl.errors import BadArchive
-from layerctl.layer.dircursor import DirPath
+
+if TYPE_CHECKING:
+    from layerctl.layer.dircursor import DirPath
 
 _WHITEOUT = b".wh."
 _META = b".wh..wh."

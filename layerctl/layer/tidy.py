@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from layerctl.layer.build import Placer
 from layerctl.layer.handles import DirHandles, split
 from layerctl.layer.metadata import (
     apply_metadata,
@@ -17,12 +17,15 @@ from layerctl.layer.metadata import (
     make_whiteout,
     set_mtime,
 )
-from layerctl.layer.xattrs import XattrNamespace
-from layerctl.model.delta import Delta
 from layerctl.model.entry import Kind
 from layerctl.model.listing import parse_entry
 from layerctl.model.recursion import deep_recursion
-from layerctl.model.scan import RootPath, Scan, ScanDir
+
+if TYPE_CHECKING:
+    from layerctl.layer.build import Placer
+    from layerctl.layer.xattrs import XattrNamespace
+    from layerctl.model.delta import Delta
+    from layerctl.model.scan import RootPath, Scan, ScanDir
 
 _NEW = b"new"
 

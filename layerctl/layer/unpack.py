@@ -8,22 +8,25 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from layerctl.errors import BadArchive
-from layerctl.layer.budget import Budget
-from layerctl.layer.bytereader import Readable
 from layerctl.layer.content import copy_content, digest_fd
-from layerctl.layer.dircursor import DirPath
 from layerctl.layer.failure import explained
 from layerctl.layer.staging import Staging
 from layerctl.layer.tarcontent import write_content
-from layerctl.layer.tarmember import Member
 from layerctl.layer.tarnames import LayerName, Meaning, take_plainly, understand
 from layerctl.layer.tarstream import TarStream
-from layerctl.layer.xattrs import XattrNamespace
 from layerctl.model.entry import Entry, Kind
-from layerctl.model.ids import Digest
 from layerctl.model.scan import RootPath, Scan
+
+if TYPE_CHECKING:
+    from layerctl.layer.budget import Budget
+    from layerctl.layer.bytereader import Readable
+    from layerctl.layer.dircursor import DirPath
+    from layerctl.layer.tarmember import Member
+    from layerctl.layer.xattrs import XattrNamespace
+    from layerctl.model.ids import Digest
 
 #: Finds a path in the layers below: an open descriptor of a regular file's content (else -1), which the caller closes,
 #: and the entry; None if there is nothing of that name, or a directory.

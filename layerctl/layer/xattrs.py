@@ -10,8 +10,10 @@ from __future__ import annotations
 import errno
 import os
 from enum import Enum
+from typing import TYPE_CHECKING
 
-from layerctl.model.entry import Xattrs
+if TYPE_CHECKING:
+    from layerctl.model.entry import Xattrs
 
 _SELINUX = b"security.selinux"
 _ABSENT = {errno.ENODATA, errno.EOPNOTSUPP}

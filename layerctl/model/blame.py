@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from layerctl.model.commit import ImageCommit
-from layerctl.model.entry import Entry
-from layerctl.model.ids import CommitId
-from layerctl.model.scan import RootPath
+if TYPE_CHECKING:
+    from layerctl.model.commit import ImageCommit
+    from layerctl.model.entry import Entry
+    from layerctl.model.ids import CommitId
+    from layerctl.model.scan import RootPath
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import TYPE_CHECKING
 
 from layerctl.model.entry import Entry, Kind
-from layerctl.model.scan import RootPath
+
+if TYPE_CHECKING:
+    from layerctl.model.scan import RootPath
 
 
 class ChangeKind(Enum):

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
-from layerctl.model.config import ImageConfig
-from layerctl.model.ids import CommitId, ObjectId
-from layerctl.model.layer import LayerDescriptor
+if TYPE_CHECKING:
+    from layerctl.model.config import ImageConfig
+    from layerctl.model.ids import CommitId, ObjectId
+    from layerctl.model.layer import LayerDescriptor
 
 
 @dataclass(frozen=True, slots=True)

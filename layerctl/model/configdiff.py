@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from layerctl.model.change import ChangeKind
-from layerctl.model.config import ImageConfig
+
+if TYPE_CHECKING:
+    from layerctl.model.config import ImageConfig
 
 #: Of every commit they differ; what they say is the history itself.
 _LEFT_OUT = {"config", "created", "history", "rootfs"}

@@ -11,8 +11,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from layerctl.model.scan import RootPath
+if TYPE_CHECKING:
+    from layerctl.model.scan import RootPath
 
 _SIZE = re.compile(rb" size=(\d+)")
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from layerctl.model.ids import Digest
+if TYPE_CHECKING:
+    from layerctl.model.ids import Digest
 
 
 class Kind(Enum):

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from layerctl.model.config import ImageConfig
-from layerctl.model.scan import Scan
+if TYPE_CHECKING:
+    from layerctl.model.config import ImageConfig
+    from layerctl.model.scan import Scan
 
 
 @dataclass(frozen=True, slots=True)

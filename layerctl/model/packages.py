@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import TYPE_CHECKING
 
-from layerctl.model.scan import RootPath
 from layerctl.model.versions import newer
+
+if TYPE_CHECKING:
+    from layerctl.model.scan import RootPath
 
 
 class PackageChangeKind(Enum):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import TYPE_CHECKING
 
-from layerctl.model.ids import CommitId
+if TYPE_CHECKING:
+    from layerctl.model.ids import CommitId
 
 
 class Severity(Enum):

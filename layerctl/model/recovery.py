@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from layerctl.model.bisection import Mark
-from layerctl.model.change import Change
-from layerctl.model.commit import ImageCommit
-from layerctl.model.ids import CommitId
-from layerctl.model.layer import LayerDescriptor
+if TYPE_CHECKING:
+    from layerctl.model.bisection import Mark
+    from layerctl.model.change import Change
+    from layerctl.model.commit import ImageCommit
+    from layerctl.model.ids import CommitId
+    from layerctl.model.layer import LayerDescriptor
 
 
 @dataclass(frozen=True, slots=True)

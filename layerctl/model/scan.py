@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from layerctl.model.entry import Entry
+if TYPE_CHECKING:
+    from layerctl.model.entry import Entry
 
 #: A path relative to the rootfs: raw bytes, ``/``-separated, no leading slash; ``b""`` is the root itself.
 RootPath = bytes

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from layerctl.model.scan import RootPath
+if TYPE_CHECKING:
+    from layerctl.model.scan import RootPath
 
 
 @dataclass(frozen=True, slots=True)

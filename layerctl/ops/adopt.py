@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from layerctl.layer.identity import layer_id
-from layerctl.layer.xattrs import XattrNamespace
-from layerctl.model.delta import Delta
-from layerctl.model.ids import LayerId
 from layerctl.model.layer import LayerDescriptor, Quiescence
 from layerctl.model.listing import parse_entry
 from layerctl.model.operation import FileMove, Move, Rename
-from layerctl.ops.context import Context
-from layerctl.snapshot.compare import RawChange
+
+if TYPE_CHECKING:
+    from layerctl.layer.xattrs import XattrNamespace
+    from layerctl.model.delta import Delta
+    from layerctl.model.ids import LayerId
+    from layerctl.ops.context import Context
+    from layerctl.snapshot.compare import RawChange
 
 _DIR = b"type=dir "
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from layerctl.errors import Conflict, Declined, DirtyWorktree, NothingToCommit, RefNotFound, RuntimeFailed, UsageError
 from layerctl.model.bisection import Bisection, Mark, midpoint
@@ -12,7 +13,6 @@ from layerctl.model.operation import FileMove, Move
 from layerctl.model.recovery import BisectResult, BisectTest
 from layerctl.model.worktree import Head
 from layerctl.ops.container import refuse_running
-from layerctl.ops.context import Context
 from layerctl.ops.heads import check_free
 from layerctl.ops.heads import switch as switch_head
 from layerctl.ops.rootfs import prepare_write_layer
@@ -20,6 +20,9 @@ from layerctl.ops.run import RunRequest, run
 from layerctl.ops.status import uncommitted
 from layerctl.ops.switch import switch
 from layerctl.store.record import dump_record, load_record
+
+if TYPE_CHECKING:
+    from layerctl.ops.context import Context
 
 _SKIP_STATUS = 125
 _FIRST_STOP_STATUS = 128

@@ -9,21 +9,23 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from layerctl.errors import Declined
 from layerctl.layer.handles import split
 from layerctl.model.blame import Blame, BlamedEntry, BlamedLine
-from layerctl.model.commit import ImageCommit
 from layerctl.model.entry import Entry, Kind
 from layerctl.model.ids import CommitId, ObjectId
 from layerctl.model.linediff import opcodes, split_lines
 from layerctl.model.listing import parse_entry
-from layerctl.model.scan import RootPath
 from layerctl.ops.content import content, entry_at
-from layerctl.ops.context import Context
 from layerctl.snapshot.places import NOTHING, Place, Places
-from layerctl.store.commits import Outline
+
+if TYPE_CHECKING:
+    from layerctl.model.commit import ImageCommit
+    from layerctl.model.scan import RootPath
+    from layerctl.ops.context import Context
+    from layerctl.store.commits import Outline
 
 _LARGEST = 32 << 20
 _SNIFF = 8000

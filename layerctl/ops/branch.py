@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from layerctl.errors import AlreadyExists, BranchCheckedOut, Conflict, RefNotFound
 from layerctl.model.ids import CommitId
 from layerctl.model.operation import RefMove
 from layerctl.model.results import Branch
-from layerctl.ops.context import Context
 from layerctl.ops.heads import holder_of, keep
 from layerctl.store.worktrees import list_worktrees
+
+if TYPE_CHECKING:
+    from layerctl.ops.context import Context
 
 _HEADS = "refs/heads/"
 

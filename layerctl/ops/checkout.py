@@ -5,20 +5,23 @@ from __future__ import annotations
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from layerctl.errors import AlreadyExists, DirtyWorktree, MountpointInUse, NothingToCommit, UsageError
-from layerctl.model.ids import CommitId
 from layerctl.model.operation import Move, RefMove
 from layerctl.model.results import CheckoutResult
 from layerctl.model.worktree import Head, WorktreeRecord
 from layerctl.mount.worktree import WorktreeMount
 from layerctl.ops.container import refuse_running
-from layerctl.ops.context import Context
 from layerctl.ops.heads import check_free, switch
 from layerctl.ops.hooking import hooks_of
 from layerctl.ops.rootfs import ensure_mounted, mount_of, prepare_write_layer, record_move, set_aside
 from layerctl.ops.status import uncommitted
 from layerctl.store.worktrees import list_worktrees
+
+if TYPE_CHECKING:
+    from layerctl.model.ids import CommitId
+    from layerctl.ops.context import Context
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,24 +6,27 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from layerctl.errors import NothingToCommit, RefMoved, UsageError
-from layerctl.hooks import Hooks
 from layerctl.model.commit import Author, CommitDraft, ImageCommit
-from layerctl.model.config import ImageConfig
-from layerctl.model.ids import CommitId
-from layerctl.model.operation import Move
 from layerctl.model.results import CommitResult
-from layerctl.model.scan import RootPath
 from layerctl.ops.adopt import adopt, describe, is_noise
 from layerctl.ops.container import freezer
-from layerctl.ops.context import Context
 from layerctl.ops.heads import advance, keep
 from layerctl.ops.hooking import hooks_of, offer_changes, offer_message
 from layerctl.ops.quiesce import rested
 from layerctl.ops.rootfs import ensure_mounted, prepare_write_layer, record_move, set_aside
 from layerctl.ops.seal import Sealed, Selection, quieted, seal, unseal
-from layerctl.snapshot.compare import Comparison
+
+if TYPE_CHECKING:
+    from layerctl.hooks import Hooks
+    from layerctl.model.config import ImageConfig
+    from layerctl.model.ids import CommitId
+    from layerctl.model.operation import Move
+    from layerctl.model.scan import RootPath
+    from layerctl.ops.context import Context
+    from layerctl.snapshot.compare import Comparison
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from typing import TYPE_CHECKING
 
 from layerctl.errors import UsageError
 from layerctl.model.imports import ImportLimits
-from layerctl.ops.context import Context
+
+if TYPE_CHECKING:
+    from layerctl.ops.context import Context
 
 
 def get_config(context: Context, key: str) -> str | None:

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from layerctl.errors import ContainerRunning
-from layerctl.ops.context import Context
 from layerctl.store.worktrees import record_text
 
 if TYPE_CHECKING:
+    from layerctl.ops.context import Context
     from layerctl.runtime import ContainerId, Runtime
 
 _STATE = Path("/run/layerctl")

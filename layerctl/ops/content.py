@@ -5,17 +5,20 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from posixpath import normpath
+from typing import TYPE_CHECKING
 
 from layerctl.errors import Damaged, PathNotFound
 from layerctl.layer.content import read_verified
-from layerctl.model.commit import ImageCommit
-from layerctl.model.entry import Entry
-from layerctl.model.ids import CommitId
 from layerctl.model.listing import parse_entry
-from layerctl.model.scan import RootPath
-from layerctl.ops.context import Context
 from layerctl.ops.history import touching
 from layerctl.snapshot.places import Places
+
+if TYPE_CHECKING:
+    from layerctl.model.commit import ImageCommit
+    from layerctl.model.entry import Entry
+    from layerctl.model.ids import CommitId
+    from layerctl.model.scan import RootPath
+    from layerctl.ops.context import Context
 
 
 def entry_at(context: Context, commit: ImageCommit, revision: str, path: RootPath) -> Entry:

@@ -7,11 +7,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from layerctl.errors import WorktreeNotFound
-from layerctl.layer.xattrs import XattrNamespace
 from layerctl.model.commit import Author, ImageCommit
-from layerctl.model.ids import CommitId
 from layerctl.model.operation import Move, Operation
 from layerctl.model.progress import Progress, silent
 from layerctl.store.layout import Layout, find_repository
@@ -19,6 +18,10 @@ from layerctl.store.locks import worktree_lock
 from layerctl.store.revisions import Revisions
 from layerctl.store.store import Store
 from layerctl.store.worktrees import Worktree, check_name, find_worktree
+
+if TYPE_CHECKING:
+    from layerctl.layer.xattrs import XattrNamespace
+    from layerctl.model.ids import CommitId
 
 _NOBODY = Author("layerctl", "layerctl@localhost")
 _DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"

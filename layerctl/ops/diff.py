@@ -5,18 +5,21 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from layerctl.errors import NothingToCommit
-from layerctl.model.change import Change
 from layerctl.model.config import ImageConfig
 from layerctl.model.configdiff import ConfigChange, compare_configs
-from layerctl.model.ids import CommitId
 from layerctl.model.results import Diff
-from layerctl.model.scan import RootPath
-from layerctl.ops.context import Context
 from layerctl.ops.paths import is_below
 from layerctl.ops.rootfs import read_view
 from layerctl.snapshot.compare import compare
+
+if TYPE_CHECKING:
+    from layerctl.model.change import Change
+    from layerctl.model.ids import CommitId
+    from layerctl.model.scan import RootPath
+    from layerctl.ops.context import Context
 
 
 def diff(context: Context, old: str | None, new: str | None, *, paths: Sequence[RootPath] = ()) -> Diff:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from layerctl.layer.usage import inodes
 from layerctl.model.ids import CommitId
 from layerctl.model.results import DiskUsage, Share
-from layerctl.ops.context import Context
 from layerctl.store.worktrees import Worktree, list_worktrees
+
+if TYPE_CHECKING:
+    from layerctl.ops.context import Context
 
 #: Kind and name, of a unit or of what holds it.
 _Key = tuple[str, str]

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from layerctl.errors import Damaged
 from layerctl.layer.remove import remove_tree
@@ -22,14 +23,16 @@ from layerctl.model.results import Freed, GcResult
 from layerctl.mount.overlay import is_upper_in_use
 from layerctl.mount.table import has_detached_users, overlay_options
 from layerctl.mount.worktree import unmount_below
-from layerctl.ops.context import Context
 from layerctl.ops.hooking import hooks_of
 from layerctl.ops.leftovers import remove_leftover
 from layerctl.ops.needed import Cutoffs, bases, ids_of, oid_of, operations_to_let_go, parked_by, reflogs
 from layerctl.store.garbage import GitGarbage, drop_garbage, find_garbage
 from layerctl.store.reachable import Reachable
-from layerctl.store.reflog_expiry import ReflogFile
 from layerctl.store.worktrees import list_worktrees
+
+if TYPE_CHECKING:
+    from layerctl.ops.context import Context
+    from layerctl.store.reflog_expiry import ReflogFile
 
 _OPERATIONS = "refs/layerctl/operations/"
 #: Where parked write layers are in an operation's folder.

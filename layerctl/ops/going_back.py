@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from layerctl.errors import Busy
 from layerctl.model.ids import CommitId
@@ -19,11 +20,13 @@ from layerctl.model.worktree import WorktreeRecord
 from layerctl.mount.table import mount_at
 from layerctl.mount.worktree import WorktreeMount
 from layerctl.ops.container import refuse_running
-from layerctl.ops.context import Context
 from layerctl.ops.heads import keep
 from layerctl.ops.rootfs import becomes_free, ensure_mounted, has_changes, mount_of, prepare_write_layer
 from layerctl.store.record import load_record
 from layerctl.store.worktrees import Worktree
+
+if TYPE_CHECKING:
+    from layerctl.ops.context import Context
 
 _WRITE_LAYER = ("upper", "work")
 

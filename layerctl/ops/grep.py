@@ -13,21 +13,24 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from layerctl.errors import Damaged, NothingToCommit, PathNotFound
 from layerctl.layer.find import regular_files
 from layerctl.layer.handles import open_regular
 from layerctl.layer.search import Matcher, search_fd
-from layerctl.model.commit import ImageCommit
 from layerctl.model.ids import CommitId, Digest, ObjectId
-from layerctl.model.scan import RootPath
 from layerctl.model.search import FoundFile, Query
 from layerctl.ops.content import entry_at
-from layerctl.ops.context import Context
 from layerctl.ops.rootfs import read_view
-from layerctl.snapshot.objects import ObjectStore
 from layerctl.snapshot.places import NOTHING, Places
 from layerctl.snapshot.walk import walk
+
+if TYPE_CHECKING:
+    from layerctl.model.commit import ImageCommit
+    from layerctl.model.scan import RootPath
+    from layerctl.ops.context import Context
+    from layerctl.snapshot.objects import ObjectStore
 
 #: Of an entry, what tells its content from others.
 _CONTENT = re.compile(rb"type=file .* (size=[1-9]\d* digest=blake3:[0-9a-f]{64})")

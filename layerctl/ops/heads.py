@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from layerctl.errors import BranchCheckedOut
-from layerctl.model.ids import CommitId
 from layerctl.model.operation import FileMove, Move, RefMove
 from layerctl.model.worktree import Head
-from layerctl.ops.context import Context
 from layerctl.store.revisions import head_ref
 from layerctl.store.worktrees import list_worktrees
+
+if TYPE_CHECKING:
+    from layerctl.model.ids import CommitId
+    from layerctl.ops.context import Context
 
 
 def advance(context: Context, old: CommitId | None, new: CommitId, message: str) -> list[Move]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
-from layerctl.model.ids import CommitId
-from layerctl.model.scan import RootPath
-from layerctl.ops.context import Context
 from layerctl.snapshot.places import NOTHING, Places
-from layerctl.store.commits import Outline
+
+if TYPE_CHECKING:
+    from layerctl.model.ids import CommitId
+    from layerctl.model.scan import RootPath
+    from layerctl.ops.context import Context
+    from layerctl.store.commits import Outline
 
 
 def touching(

@@ -8,14 +8,17 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from layerctl.errors import AlreadyExists, Declined, NotFound, UsageError
 from layerctl.hooks import EVENTS, SAMPLE, Event, HookFile, Stdin, place_of, read_folder, sample_of
 from layerctl.model.hook import HookInfo, HookRun, HookState
-from layerctl.model.ids import CommitId
-from layerctl.ops.context import Context
 from layerctl.ops.hooking import change_lines, hooks_folder, hooks_of, message_file
 from layerctl.ops.samples import shipped_samples
+
+if TYPE_CHECKING:
+    from layerctl.model.ids import CommitId
+    from layerctl.ops.context import Context
 
 _NONE = "0" * 40
 _IN_A_WORKTREE = ("pre-commit", "commit-msg", "pre-checkout", "pre-rollback", "pre-run")

@@ -9,13 +9,16 @@ from base64 import b64encode
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from layerctl.errors import UsageError
 from layerctl.hooks import Hooks
-from layerctl.model.change import Change
 from layerctl.model.operation import Operation, RefMove
-from layerctl.ops.context import Context
 from layerctl.ops.status import uncommitted
+
+if TYPE_CHECKING:
+    from layerctl.model.change import Change
+    from layerctl.ops.context import Context
 
 _NONE = "0" * 40
 _FALSE = {"false", "no", "off", "0"}

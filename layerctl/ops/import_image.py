@@ -7,21 +7,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from layerctl.errors import AlreadyExists, UsageError
 from layerctl.layer.build import LinkPlacer
 from layerctl.layer.tidy import tidy
 from layerctl.model.commit import Author, CommitDraft, ImageCommit
 from layerctl.model.config import ImageConfig
-from layerctl.model.delta import Delta
-from layerctl.model.imports import ImportedImage, ImportedLayer
 from layerctl.model.layer import Quiescence
 from layerctl.model.operation import Move, RefMove, Rename
 from layerctl.model.results import ImportResult
 from layerctl.ops.adopt import adopt, describe
 from layerctl.ops.config import import_limits
-from layerctl.ops.context import Context
 from layerctl.ops.heads import advance
 from layerctl.ops.hooking import hooks_of
 from layerctl.snapshot.apply import apply_scan
@@ -30,6 +27,11 @@ from layerctl.snapshot.delta import make_delta
 from layerctl.source import open_source
 from layerctl.store.git import GitRepository
 from layerctl.store.staged import StagedObjects
+
+if TYPE_CHECKING:
+    from layerctl.model.delta import Delta
+    from layerctl.model.imports import ImportedImage, ImportedLayer
+    from layerctl.ops.context import Context
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from layerctl.hooks import SAMPLE
-from layerctl.model.commit import Author
 from layerctl.model.progress import silent
 from layerctl.ops.context import Context
 from layerctl.ops.samples import shipped_samples
 from layerctl.store.git import GitRepository
 from layerctl.store.layout import REPOSITORY_DIR, Layout, check_format
 from layerctl.store.store import create_repository
+
+if TYPE_CHECKING:
+    from layerctl.model.commit import Author
 
 
 def init(directory: Path, *, branch: str = "main", author: Author | None = None) -> Context:

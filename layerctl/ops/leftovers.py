@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from layerctl.errors import Busy
 from layerctl.layer.remove import remove_tree
 from layerctl.mount.worktree import unmount_below
-from layerctl.ops.context import Context
 from layerctl.ops.rootfs import settle
+
+if TYPE_CHECKING:
+    from layerctl.ops.context import Context
 
 
 def clean_up(context: Context) -> None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from layerctl.errors import RevisionNotFound
-from layerctl.model.commit import ImageCommit
-from layerctl.model.ids import CommitId
 from layerctl.model.results import LogEntry
-from layerctl.model.scan import RootPath
-from layerctl.ops.context import Context
 from layerctl.ops.history import touching
+
+if TYPE_CHECKING:
+    from layerctl.model.commit import ImageCommit
+    from layerctl.model.ids import CommitId
+    from layerctl.model.scan import RootPath
+    from layerctl.ops.context import Context
 
 _HEADS = "refs/heads/"
 _TAGS = "refs/tags/"

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from layerctl.errors import UsageError
 from layerctl.model.age import parse_age
@@ -15,10 +16,12 @@ from layerctl.model.bisection import Bisection
 from layerctl.model.ids import CommitId, ObjectId
 from layerctl.model.operation import FileMove, Operation, RefMove, Rename
 from layerctl.model.worktree import Head, WorktreeRecord
-from layerctl.ops.context import Context
 from layerctl.store.record import load_record
 from layerctl.store.reflog_expiry import ReflogFile, read_reflogs
 from layerctl.store.worktrees import list_worktrees
+
+if TYPE_CHECKING:
+    from layerctl.ops.context import Context
 
 #: Config keys with what they are if not set; the last two are Git's.
 AGES = {

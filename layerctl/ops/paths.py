@@ -5,8 +5,10 @@ from __future__ import annotations
 import fnmatch
 import os
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
-from layerctl.model.scan import RootPath
+if TYPE_CHECKING:
+    from layerctl.model.scan import RootPath
 
 
 def is_below(path: RootPath, roots: Sequence[RootPath]) -> bool:

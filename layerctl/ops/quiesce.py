@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 
 from layerctl.errors import HookRefused
 from layerctl.ops.container import running, runtime_of
-from layerctl.ops.context import Context
 
 if TYPE_CHECKING:
+    from layerctl.ops.context import Context
     from layerctl.runtime import ContainerState, ExecCall, Process
 
 FOLDER = "/etc/layerctl/hooks.d"

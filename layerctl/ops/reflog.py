@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from layerctl.errors import RefNotFound
 from layerctl.model.ids import CommitId
 from layerctl.model.results import ReflogLine
-from layerctl.ops.context import Context
 from layerctl.store.revisions import head_ref
+
+if TYPE_CHECKING:
+    from layerctl.ops.context import Context
 
 
 def reflog(context: Context, ref: str) -> list[ReflogLine]:

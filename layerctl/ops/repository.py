@@ -10,10 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from layerctl.model import results
-from layerctl.model.commit import Author
 from layerctl.model.progress import Progress, silent
-from layerctl.model.scan import RootPath
 from layerctl.ops.context import Context
 from layerctl.ops.facade.history import History
 from layerctl.ops.facade.names import Names
@@ -21,6 +18,9 @@ from layerctl.ops.facade.recovery import Recovery
 from layerctl.ops.facade.upkeep import Upkeep
 
 if TYPE_CHECKING:
+    from layerctl.model import results
+    from layerctl.model.commit import Author
+    from layerctl.model.scan import RootPath
     from layerctl.ops.run import RunRequest
     from layerctl.runtime import RunResult
 

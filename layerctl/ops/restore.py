@@ -6,25 +6,28 @@ import os
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from layerctl.errors import Busy, Conflict, NothingToCommit, PathNotFound, UsageError
 from layerctl.layer.build import LinkPlacer, Placer
 from layerctl.layer.live import LiveTree
-from layerctl.model.change import Change
-from layerctl.model.commit import ImageCommit
 from layerctl.model.entry import Entry, Kind
-from layerctl.model.ids import ObjectId
 from layerctl.model.listing import parse_entry
 from layerctl.model.recovery import RestoreResult
-from layerctl.model.scan import RootPath
 from layerctl.mount.table import Mount, read_mounts
-from layerctl.ops.context import Context
 from layerctl.ops.paths import is_below
 from layerctl.ops.rootfs import View, ensure_mounted, read_view
 from layerctl.snapshot.compare import compare
 from layerctl.snapshot.graft import graft, topmost
 from layerctl.snapshot.hardlinks import touches
 from layerctl.snapshot.walk import entry_text, hardlink_groups
+
+if TYPE_CHECKING:
+    from layerctl.model.change import Change
+    from layerctl.model.commit import ImageCommit
+    from layerctl.model.ids import ObjectId
+    from layerctl.model.scan import RootPath
+    from layerctl.ops.context import Context
 
 
 @dataclass(slots=True)

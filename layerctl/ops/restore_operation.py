@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from layerctl.errors import NotFound
 from layerctl.model.results import RestoreOperationResult
-from layerctl.ops.context import Context
 from layerctl.ops.going_back import Way, go_back
+
+if TYPE_CHECKING:
+    from layerctl.ops.context import Context
 
 
 def restore_operation(context: Context, number: int) -> RestoreOperationResult:

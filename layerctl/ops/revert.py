@@ -6,21 +6,17 @@ import os
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from layerctl.errors import Conflict, NothingToCommit, PathConflict, RefMoved
 from layerctl.layer.build import build_layer
 from layerctl.layer.xattrs import drop_inherited_acls
-from layerctl.model.change import Change
 from layerctl.model.commit import CommitDraft, ImageCommit
-from layerctl.model.config import ImageConfig
 from layerctl.model.configmerge import merge_config
-from layerctl.model.ids import ObjectId
 from layerctl.model.layer import LayerDescriptor, Quiescence
-from layerctl.model.operation import Move
 from layerctl.model.recovery import RevertResult
 from layerctl.ops.adopt import adopt, describe, is_noise
 from layerctl.ops.container import refuse_running
-from layerctl.ops.context import Context
 from layerctl.ops.heads import advance
 from layerctl.ops.hooking import hooks_of
 from layerctl.ops.rootfs import View, read_view
@@ -28,6 +24,13 @@ from layerctl.ops.switch import fill_write_layer, switch, taken_from
 from layerctl.snapshot.compare import compare
 from layerctl.snapshot.delta import make_delta
 from layerctl.snapshot.merge import merge
+
+if TYPE_CHECKING:
+    from layerctl.model.change import Change
+    from layerctl.model.config import ImageConfig
+    from layerctl.model.ids import ObjectId
+    from layerctl.model.operation import Move
+    from layerctl.ops.context import Context
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from layerctl.errors import Conflict, NothingToCommit, RevisionNotFound, UsageError
-from layerctl.model.ids import CommitId
-from layerctl.model.operation import Move
 from layerctl.model.results import RollbackResult
 from layerctl.ops.container import refuse_running, stop_running
-from layerctl.ops.context import Context
 from layerctl.ops.heads import advance, keep
 from layerctl.ops.hooking import hooks_of
 from layerctl.ops.rootfs import has_changes, prepare_write_layer
 from layerctl.ops.switch import switch
+
+if TYPE_CHECKING:
+    from layerctl.model.ids import CommitId
+    from layerctl.model.operation import Move
+    from layerctl.ops.context import Context
 
 
 def rollback(context: Context, revision: str | None, *, count: int, discard: bool, stop: bool) -> RollbackResult:

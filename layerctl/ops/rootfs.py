@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from layerctl.errors import Busy, Damaged, NothingToCommit, WorktreeNotFound
 from layerctl.layer.handles import DirHandles, split
@@ -16,19 +17,21 @@ from layerctl.layer.metadata import apply_root_metadata
 from layerctl.layer.remove import remove_tree
 from layerctl.layer.scan import DigestSource, LayerScanner
 from layerctl.layer.xattrs import XattrNamespace, drop_inherited_acls
-from layerctl.model.ids import CommitId, ObjectId
 from layerctl.model.listing import parse_entry
 from layerctl.model.operation import FileMove, Rename
-from layerctl.model.scan import RootPath, Scan, ScanDir
-from layerctl.model.worktree import WorktreeRecord
 from layerctl.mount.overlay import OverlaySpec, is_upper_in_use
 from layerctl.mount.worktree import WorktreeMount
-from layerctl.ops.context import Context
 from layerctl.snapshot.apply import apply_scan
 from layerctl.snapshot.walk import entry_text
 from layerctl.store.locks import worktree_lock
 from layerctl.store.staged import StagedObjects
 from layerctl.store.worktrees import record_text
+
+if TYPE_CHECKING:
+    from layerctl.model.ids import CommitId, ObjectId
+    from layerctl.model.scan import RootPath, Scan, ScanDir
+    from layerctl.model.worktree import WorktreeRecord
+    from layerctl.ops.context import Context
 
 _TEARDOWN_SECONDS = 15.0
 _OPERATION_SECONDS = 5.0
@@ -266,7 +269,7 @@ def untouched_targets(record: WorktreeRecord, upper_fd: int) -> frozenset[RootPa
     """The mount targets of an OCI runtime in a write layer that are still as the runtime made them."""
     if not record.targets:
         return frozenset()
-    from layerctl.runtime import Target, removable_targets  # noqa: PLC0415 - only worktrees that ran something need it
+    from layerctl.runtime.targets import Target, removable_targets  # noqa: PLC0415 - only what ran something needs it
 
     return removable_targets((Target(os.fsencode(path), is_dir) for path, is_dir in record.targets), upper_fd)
 

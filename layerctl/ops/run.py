@@ -7,16 +7,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from layerctl.errors import ContainerRunning, NoPrivilege, UsageError
 from layerctl.layer.xattrs import XattrNamespace
-from layerctl.model.commit import ImageCommit
-from layerctl.model.config import ImageConfig
-from layerctl.model.ids import CommitId
 from layerctl.mount.overlay import OverlaySpec
 from layerctl.mount.worktree import WorktreeMount
 from layerctl.ops.container import note_container, running, runtime_of, state_folder
-from layerctl.ops.context import Context
 from layerctl.ops.hooking import hooks_of
 from layerctl.ops.rootfs import ensure_mounted, prepare_write_layer
 from layerctl.runtime import (
@@ -32,6 +29,12 @@ from layerctl.runtime import (
     missing_targets,
     resolve_user,
 )
+
+if TYPE_CHECKING:
+    from layerctl.model.commit import ImageCommit
+    from layerctl.model.config import ImageConfig
+    from layerctl.model.ids import CommitId
+    from layerctl.ops.context import Context
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,28 +19,31 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from layerctl.errors import PathNotFound
 from layerctl.layer.build import CopyPlacer, LinkPlacer, Placer, build_layer
 from layerctl.layer.scan import LayerScanner
 from layerctl.layer.tidy import is_exact, tidy
 from layerctl.layer.xattrs import drop_inherited_acls
-from layerctl.model.delta import Delta
 from layerctl.model.entry import Entry, Kind
-from layerctl.model.ids import CommitId, ObjectId
 from layerctl.model.layer import Quiescence
 from layerctl.model.listing import parse_entry
 from layerctl.model.scan import RootPath, Scan, ScanDir
 from layerctl.mount.overlay import is_upper_in_use
-from layerctl.mount.worktree import WorktreeMount
-from layerctl.ops.context import Context
 from layerctl.ops.paths import is_below, matches
 from layerctl.ops.rootfs import View, mount_of, open_upper, read_view, remove_targets
 from layerctl.snapshot.apply import apply_scan
 from layerctl.snapshot.compare import Comparison, RawChange, compare
 from layerctl.snapshot.delta import make_delta
 from layerctl.snapshot.walk import entry_text
-from layerctl.store.staged import StagedObjects
+
+if TYPE_CHECKING:
+    from layerctl.model.delta import Delta
+    from layerctl.model.ids import CommitId, ObjectId
+    from layerctl.mount.worktree import WorktreeMount
+    from layerctl.ops.context import Context
+    from layerctl.store.staged import StagedObjects
 
 
 @dataclass(frozen=True, slots=True)

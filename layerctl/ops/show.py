@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from layerctl.model.entry import Kind
 from layerctl.model.listing import parse_entry
 from layerctl.model.results import Diff, LogEntry, PathView
-from layerctl.model.scan import RootPath
 from layerctl.ops.content import content, entry_at
-from layerctl.ops.context import Context
 from layerctl.ops.log import decorations
 from layerctl.snapshot.compare import compare
 from layerctl.snapshot.walk import children
+
+if TYPE_CHECKING:
+    from layerctl.model.scan import RootPath
+    from layerctl.ops.context import Context
 
 
 def show_commit(context: Context, revision: str) -> tuple[LogEntry, Diff]:

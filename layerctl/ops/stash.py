@@ -4,24 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from layerctl.errors import NothingToCommit, PathConflict, RefMoved, RevisionNotFound
 from layerctl.model.commit import CommitDraft, ImageCommit
-from layerctl.model.ids import CommitId
-from layerctl.model.layer import LayerDescriptor
 from layerctl.model.operation import Move, RefMove
 from layerctl.model.recovery import Stash, StashResult, UnstashResult
 from layerctl.ops.adopt import adopt, describe, is_noise
 from layerctl.ops.container import refuse_running
-from layerctl.ops.context import Context
 from layerctl.ops.heads import keep
 from layerctl.ops.rootfs import prepare_write_layer, read_view
 from layerctl.ops.seal import Sealed, Selection, quieted, seal
 from layerctl.ops.status import uncommitted
 from layerctl.ops.switch import fill_write_layer, switch, taken_from
-from layerctl.snapshot.compare import Comparison
 from layerctl.snapshot.merge import merge
 from layerctl.store.revisions import STASHES, stash_refs
+
+if TYPE_CHECKING:
+    from layerctl.model.ids import CommitId
+    from layerctl.model.layer import LayerDescriptor
+    from layerctl.ops.context import Context
+    from layerctl.snapshot.compare import Comparison
 
 
 def push(context: Context, message: str | None) -> StashResult:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from layerctl.model.change import Change
-from layerctl.model.ids import CommitId
 from layerctl.model.results import Status
 from layerctl.ops.container import running
-from layerctl.ops.context import Context
 from layerctl.ops.rootfs import mount_of, read_view
 from layerctl.snapshot.compare import compare
+
+if TYPE_CHECKING:
+    from layerctl.model.change import Change
+    from layerctl.model.ids import CommitId
+    from layerctl.ops.context import Context
 
 Read = TypeVar("Read")
 

@@ -7,16 +7,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from layerctl.layer.build import CopyPlacer, LinkPlacer, Placer, build_layer
-from layerctl.model.commit import ImageCommit
-from layerctl.model.entry import Entry
-from layerctl.model.ids import CommitId, ObjectId
 from layerctl.model.listing import format_entry
 from layerctl.model.operation import FileMove, Move, Rename
-from layerctl.model.scan import RootPath
 from layerctl.mount.worktree import release_all_aside
-from layerctl.ops.context import Context
 from layerctl.ops.rootfs import (
     mount_of,
     open_upper,
@@ -28,9 +24,16 @@ from layerctl.ops.rootfs import (
 )
 from layerctl.snapshot.compare import compare
 from layerctl.snapshot.delta import make_delta
-from layerctl.snapshot.objects import ObjectStore
 from layerctl.snapshot.walk import entry_text
 from layerctl.store.worktrees import record_text
+
+if TYPE_CHECKING:
+    from layerctl.model.commit import ImageCommit
+    from layerctl.model.entry import Entry
+    from layerctl.model.ids import CommitId, ObjectId
+    from layerctl.model.scan import RootPath
+    from layerctl.ops.context import Context
+    from layerctl.snapshot.objects import ObjectStore
 
 #: The moves of refs and files that belong to an operation, by its number.
 Moves = Callable[[int], Sequence[Move]]

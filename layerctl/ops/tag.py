@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from layerctl.errors import AlreadyExists, RefNotFound
 from layerctl.model.ids import CommitId
 from layerctl.model.operation import RefMove
 from layerctl.model.results import Tag
-from layerctl.ops.context import Context
 from layerctl.ops.heads import keep
+
+if TYPE_CHECKING:
+    from layerctl.ops.context import Context
 
 _TAGS = "refs/tags/"
 

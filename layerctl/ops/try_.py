@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from layerctl.errors import Busy, Conflict, NoPrivilege, NothingToCommit, RefMoved
 from layerctl.layer.build import CopyPlacer, LinkPlacer, build_layer
@@ -18,16 +19,13 @@ from layerctl.layer.metadata import apply_root_metadata
 from layerctl.layer.scan import LayerScanner
 from layerctl.layer.xattrs import XattrNamespace, drop_inherited_acls
 from layerctl.model.commit import CommitDraft, ImageCommit
-from layerctl.model.ids import CommitId, ObjectId
 from layerctl.model.layer import LayerDescriptor, Quiescence
 from layerctl.model.listing import parse_entry
-from layerctl.model.operation import Move
 from layerctl.model.recovery import Trial
 from layerctl.mount.overlay import OverlaySpec
 from layerctl.mount.worktree import WorktreeMount
 from layerctl.ops.adopt import adopt, describe, is_noise
 from layerctl.ops.container import refuse_running, runtime_of
-from layerctl.ops.context import Context
 from layerctl.ops.heads import advance
 from layerctl.ops.hooking import hooks_of, lines_of, offer_message
 from layerctl.ops.rootfs import (
@@ -45,6 +43,11 @@ from layerctl.snapshot.apply import apply_scan
 from layerctl.snapshot.compare import compare
 from layerctl.snapshot.delta import make_delta
 from layerctl.snapshot.walk import entry_text
+
+if TYPE_CHECKING:
+    from layerctl.model.ids import CommitId, ObjectId
+    from layerctl.model.operation import Move
+    from layerctl.ops.context import Context
 
 
 @dataclass(frozen=True, slots=True)

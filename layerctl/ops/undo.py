@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from layerctl.errors import NothingToUndo, RefMoved
 from layerctl.model.operation import Operation, RefMove
 from layerctl.model.results import UndoResult
-from layerctl.ops.context import Context
 from layerctl.ops.going_back import Way, go_back
+
+if TYPE_CHECKING:
+    from layerctl.ops.context import Context
 
 
 def operations(context: Context) -> Iterator[Operation]:

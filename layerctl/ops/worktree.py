@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from layerctl.errors import (
     AlreadyExists,
@@ -20,7 +21,6 @@ from layerctl.model.worktree import WorktreeRecord
 from layerctl.mount.worktree import WorktreeMount
 from layerctl.ops.checkout import Target, branch_moves, check_mountpoint, find_target, result_of
 from layerctl.ops.container import refuse_running, running
-from layerctl.ops.context import Context
 from layerctl.ops.heads import follow
 from layerctl.ops.hooking import hooks_of
 from layerctl.ops.rootfs import ensure_mounted, mount_of, prepare_write_layer
@@ -28,6 +28,9 @@ from layerctl.ops.status import uncommitted
 from layerctl.store.revisions import head_ref
 from layerctl.store.worktrees import DEFAULT, Worktree, check_name, record_text
 from layerctl.store.worktrees import list_worktrees as worktrees_of
+
+if TYPE_CHECKING:
+    from layerctl.ops.context import Context
 
 
 def add_worktree(context: Context, name: str, revision: str | None, *, at: Path | None, detach: bool) -> CheckoutResult:

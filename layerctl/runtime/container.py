@@ -6,11 +6,14 @@ import stat
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from layerctl.errors import NotFound, UsageError
-from layerctl.runtime.ids import ContainerId
 from layerctl.runtime.network import Network
 from layerctl.runtime.user import ROOT, User
+
+if TYPE_CHECKING:
+    from layerctl.runtime.ids import ContainerId
 
 _PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 

@@ -10,11 +10,14 @@ import signal
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from layerctl.errors import NoPrivilege, NotFound, RuntimeFailed
-from layerctl.runtime.ids import ContainerId
 from layerctl.runtime.result import last_error
 from layerctl.runtime.state import ContainerState, Status
+
+if TYPE_CHECKING:
+    from layerctl.runtime.ids import ContainerId
 
 #: A runtime needs nothing of the caller's environment; some variables (NOTIFY_SOCKET, LISTEN_FDS) would change it.
 RUNTIME_ENV = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}

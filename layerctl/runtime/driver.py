@@ -10,15 +10,18 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from signal import SIGKILL
+from typing import TYPE_CHECKING
 
 from layerctl.errors import AlreadyExists, NoRuntime, UsageError
 from layerctl.runtime.bundle import Bundle, write_json
-from layerctl.runtime.container import Process
 from layerctl.runtime.control import RUNTIME_ENV, Control
 from layerctl.runtime.foreground import Stdio, run_foreground
-from layerctl.runtime.ids import ContainerId
 from layerctl.runtime.result import RunResult, ended, failed_to_start
 from layerctl.runtime.spec import build_process
+
+if TYPE_CHECKING:
+    from layerctl.runtime.container import Process
+    from layerctl.runtime.ids import ContainerId
 
 _INHERIT = Stdio()
 

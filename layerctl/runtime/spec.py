@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from layerctl.runtime import isolation
-from layerctl.runtime.container import Bind, ContainerSpec, Limits, Process
 from layerctl.runtime.network import PRIVATE_SYSCTLS, Network
 from layerctl.runtime.seccomp import build_seccomp
+
+if TYPE_CHECKING:
+    from layerctl.runtime.container import Bind, ContainerSpec, Limits, Process
 
 _OCI_VERSION = "1.0.2"
 _CPU_PERIOD = 100_000

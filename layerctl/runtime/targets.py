@@ -12,13 +12,16 @@ import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from layerctl.errors import UnsafeRootfs
-from layerctl.model.scan import RootPath
-from layerctl.runtime.container import ContainerSpec
 from layerctl.runtime.inside import LEADS_NOWHERE, open_inside
 from layerctl.runtime.isolation import MOUNTS
 from layerctl.runtime.spec import by_depth
+
+if TYPE_CHECKING:
+    from layerctl.model.scan import RootPath
+    from layerctl.runtime.container import ContainerSpec
 
 _MAX_LINKS = 255
 #: Marks of overlayfs, and the label that SELinux puts on every file: nobody's change.

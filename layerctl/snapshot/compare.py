@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from layerctl.model.change import Change
-from layerctl.model.ids import ObjectId
 from layerctl.model.listing import parse_entry
 from layerctl.model.recursion import deep_recursion
-from layerctl.model.scan import RootPath
 from layerctl.snapshot.directory import Directory, load
 from layerctl.snapshot.hardlinks import Groups, read_groups, relinked
-from layerctl.snapshot.objects import ObjectStore
+
+if TYPE_CHECKING:
+    from layerctl.model.ids import ObjectId
+    from layerctl.model.scan import RootPath
+    from layerctl.snapshot.objects import ObjectStore
 
 _EMPTY = Directory(b"")
 

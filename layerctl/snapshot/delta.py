@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from layerctl.model.delta import Delta
-from layerctl.model.ids import ObjectId
-from layerctl.model.scan import RootPath
-from layerctl.snapshot.compare import Comparison, RawChange
 from layerctl.snapshot.directory import Directory, load
-from layerctl.snapshot.objects import ObjectStore
+
+if TYPE_CHECKING:
+    from layerctl.model.ids import ObjectId
+    from layerctl.model.scan import RootPath
+    from layerctl.snapshot.compare import Comparison, RawChange
+    from layerctl.snapshot.objects import ObjectStore
 
 _DIR = b"type=dir "
 

@@ -8,11 +8,14 @@ first) and one for everything else in it, sorted by raw name bytes. The root's t
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from layerctl.errors import Damaged
 from layerctl.model.ids import ObjectId
 from layerctl.model.listing import escape_name, unescape
-from layerctl.snapshot.objects import ObjectStore
+
+if TYPE_CHECKING:
+    from layerctl.snapshot.objects import ObjectStore
 
 ENTRIES = b"%entries"
 HARDLINKS = b"%hardlinks"

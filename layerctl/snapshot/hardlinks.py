@@ -7,11 +7,14 @@ means that breaking a pair changes one line here and no directory listing of the
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
-from layerctl.model.ids import ObjectId
 from layerctl.model.listing import escape_path, unescape
 from layerctl.model.scan import RootPath, Scan, ScanDir
-from layerctl.snapshot.objects import ObjectStore
+
+if TYPE_CHECKING:
+    from layerctl.model.ids import ObjectId
+    from layerctl.snapshot.objects import ObjectStore
 
 Groups = tuple[tuple[RootPath, ...], ...]
 

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from layerctl.model.ids import ObjectId
 from layerctl.model.listing import parse_entry
 from layerctl.model.recursion import deep_recursion
 from layerctl.model.scan import RootPath
 from layerctl.snapshot.directory import Directory, load, save
 from layerctl.snapshot.hardlinks import read_groups, write_groups
-from layerctl.snapshot.objects import ObjectStore
 from layerctl.snapshot.walk import entry_text
+
+if TYPE_CHECKING:
+    from layerctl.model.ids import ObjectId
+    from layerctl.snapshot.objects import ObjectStore
 
 _Group = frozenset[RootPath]
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from layerctl.model.ids import ObjectId
+if TYPE_CHECKING:
+    from layerctl.model.ids import ObjectId
 
 
 class ObjectStore(Protocol):

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import lru_cache
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from layerctl.model.ids import ObjectId
 from layerctl.model.listing import escape_name
-from layerctl.model.scan import RootPath
 from layerctl.snapshot.directory import Directory, Rows, load, load_rows
 from layerctl.snapshot.hardlinks import Groups, read_groups, relinked
-from layerctl.snapshot.objects import ObjectStore
+
+if TYPE_CHECKING:
+    from layerctl.model.ids import ObjectId
+    from layerctl.model.scan import RootPath
+    from layerctl.snapshot.objects import ObjectStore
 
 _KEEP = 64
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from layerctl.model.ids import ObjectId
-from layerctl.model.scan import RootPath
 from layerctl.snapshot.compare import text_at
 from layerctl.snapshot.directory import Directory, load
 from layerctl.snapshot.hardlinks import Groups, read_groups
-from layerctl.snapshot.objects import ObjectStore
+
+if TYPE_CHECKING:
+    from layerctl.model.ids import ObjectId
+    from layerctl.model.scan import RootPath
+    from layerctl.snapshot.objects import ObjectStore
 
 
 def entry_text(objects: ObjectStore, snapshot: ObjectId, path: RootPath) -> bytes | None:

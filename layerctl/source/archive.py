@@ -8,15 +8,18 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from layerctl.errors import LimitExceeded, NoPrivilege, SourceNotFound, UsageError
 from layerctl.layer.failure import explained
 from layerctl.layer.fullwrite import write_all
-from layerctl.model.imports import ImportLimits
 from layerctl.source.compression import decompressed, is_compressed, sniff
 from layerctl.source.files import TarFiles
-from layerctl.source.request import Request
 from layerctl.source.stream import Slice
+
+if TYPE_CHECKING:
+    from layerctl.model.imports import ImportLimits
+    from layerctl.source.request import Request
 
 
 @contextmanager

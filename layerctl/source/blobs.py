@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from layerctl.errors import DigestMismatch
-from layerctl.source.documents import Descriptor
 from layerctl.source.files import FileSet, read_document
 from layerctl.source.stream import Hasher, Slice, hashed
+
+if TYPE_CHECKING:
+    from layerctl.source.documents import Descriptor
 
 
 def new_hasher(digest: str) -> Hasher:

@@ -11,13 +11,15 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import chain
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import zstandard
 
 from layerctl.errors import BadArchive, LimitExceeded
 from layerctl.layer.bytereader import CHUNK
-from layerctl.model.imports import ImportLimits
+
+if TYPE_CHECKING:
+    from layerctl.model.imports import ImportLimits
 
 _RATIO_FLOOR = 16 << 20
 _XZ_MEMORY = 1 << 30

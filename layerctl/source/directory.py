@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 from layerctl.layer.copytree import copy_tree
 from layerctl.model.config import ImageConfig
 from layerctl.model.imports import ImportedImage, ImportedLayer
 from layerctl.source.layers import layer_dir
 from layerctl.source.mistaken import refuse_layout
-from layerctl.source.request import Request
-from layerctl.source.spec import SourceSpec
+
+if TYPE_CHECKING:
+    from layerctl.source.request import Request
+    from layerctl.source.spec import SourceSpec
 
 
 def import_directory(spec: SourceSpec, request: Request) -> ImportedImage:

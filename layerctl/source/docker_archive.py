@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from layerctl.errors import BadArchive, SourceNotFound, UsageError
 from layerctl.model.config import ImageConfig
@@ -17,8 +18,10 @@ from layerctl.source.documents import Json, list_in, parse_json, parse_object, t
 from layerctl.source.files import FileSet, read_document
 from layerctl.source.layers import LayerFile, unpack_image
 from layerctl.source.platforms import check_platform
-from layerctl.source.request import Request
-from layerctl.source.spec import SourceSpec
+
+if TYPE_CHECKING:
+    from layerctl.source.request import Request
+    from layerctl.source.spec import SourceSpec
 
 _CONFIG_ID = re.compile(r"(?:blobs/sha256/)?([0-9a-f]{64})(?:\.json)?\Z")
 _POSITION = re.compile(r"@([0-9]{1,6})\Z")

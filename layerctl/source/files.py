@@ -6,16 +6,18 @@ import errno
 import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from layerctl.errors import BadArchive, LimitExceeded
 from layerctl.layer.dircursor import DirCursor
 from layerctl.layer.metadata import open_regular
-from layerctl.layer.tarmember import Member
 from layerctl.layer.tarstream import TarStream
 from layerctl.model.entry import Kind
-from layerctl.model.imports import ImportLimits
 from layerctl.source.stream import Slice
+
+if TYPE_CHECKING:
+    from layerctl.layer.tarmember import Member
+    from layerctl.model.imports import ImportLimits
 
 _ABSENT = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}
 _MAX_DOCUMENT = 8 << 20

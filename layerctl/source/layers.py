@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from layerctl.errors import BadArchive, LimitExceeded
 from layerctl.layer.budget import Budget
@@ -17,10 +18,12 @@ from layerctl.model.scan import Scan, ScanDir
 from layerctl.source.blobs import check_blob, check_digest, check_size, new_hasher
 from layerctl.source.compression import decompressed
 from layerctl.source.documents import Descriptor, HistoryItem, Json, diff_ids, parse_history
-from layerctl.source.files import FileSet
 from layerctl.source.lower import LowerLayers
-from layerctl.source.request import Request
 from layerctl.source.stream import Meter, ReadAhead, Slice, hashed
+
+if TYPE_CHECKING:
+    from layerctl.source.files import FileSet
+    from layerctl.source.request import Request
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from layerctl.layer.dircursor import DirCursor, DirPath
 from layerctl.model.entry import Entry, Kind
-from layerctl.model.imports import ImportedLayer
-from layerctl.model.scan import RootPath, ScanDir
+
+if TYPE_CHECKING:
+    from layerctl.model.imports import ImportedLayer
+    from layerctl.model.scan import RootPath, ScanDir
 
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 from layerctl.errors import UsageError
-from layerctl.model.scan import ScanDir
+
+if TYPE_CHECKING:
+    from layerctl.model.scan import ScanDir
 
 _ROOTFS = {b"bin", b"etc", b"usr", b"lib", b"dev", b"proc"}
 

@@ -6,6 +6,7 @@ Source: OCI image-spec, ``image-layout.md``, ``image-index.md``, ``manifest.md``
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from layerctl.errors import BadArchive, SourceNotFound, UsageError
 from layerctl.model.config import ImageConfig
@@ -24,8 +25,10 @@ from layerctl.source.documents import (
 from layerctl.source.files import FileSet, read_document
 from layerctl.source.layers import LayerFile, unpack_image
 from layerctl.source.platforms import Platform, best, check_platform, this_machine
-from layerctl.source.request import Request
-from layerctl.source.spec import SourceSpec
+
+if TYPE_CHECKING:
+    from layerctl.source.request import Request
+    from layerctl.source.spec import SourceSpec
 
 _MAX_NESTING = 8
 

@@ -5,13 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from layerctl.errors import UsageError
 from layerctl.layer.failure import explained
-from layerctl.layer.xattrs import XattrNamespace
-from layerctl.model.imports import ImportedImage, ImportLimits
-from layerctl.model.progress import Progress
 from layerctl.source.archive import open_archive
 from layerctl.source.directory import import_directory
 from layerctl.source.docker_archive import import_docker_archive
@@ -21,6 +18,11 @@ from layerctl.source.platforms import parse_platform
 from layerctl.source.request import Request
 from layerctl.source.spec import SourceKind, SourceSpec, parse_spec
 from layerctl.source.tar import import_stdin, import_tar
+
+if TYPE_CHECKING:
+    from layerctl.layer.xattrs import XattrNamespace
+    from layerctl.model.imports import ImportedImage, ImportLimits
+    from layerctl.model.progress import Progress
 
 
 def open_source(

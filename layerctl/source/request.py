@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
-from layerctl.layer.xattrs import XattrNamespace
-from layerctl.model.imports import ImportLimits
-from layerctl.model.progress import Progress
-from layerctl.source.platforms import Platform
+if TYPE_CHECKING:
+    from layerctl.layer.xattrs import XattrNamespace
+    from layerctl.model.imports import ImportLimits
+    from layerctl.model.progress import Progress
+    from layerctl.source.platforms import Platform
 
 
 @dataclass(frozen=True, slots=True)

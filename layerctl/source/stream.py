@@ -9,10 +9,12 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from io import RawIOBase
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from layerctl.layer.bytereader import CHUNK, Readable
-from layerctl.model.progress import Progress
+
+if TYPE_CHECKING:
+    from layerctl.model.progress import Progress
 
 _AHEAD = 8
 _SIGNALS_SEEN_MS = 1000

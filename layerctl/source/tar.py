@@ -6,10 +6,10 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from layerctl.errors import UsageError
 from layerctl.layer.budget import Budget
-from layerctl.layer.bytereader import Readable
 from layerctl.layer.unpack import unpack
 from layerctl.model.config import ImageConfig
 from layerctl.model.imports import ImportedImage, ImportedLayer
@@ -17,9 +17,12 @@ from layerctl.source.archive import open_file
 from layerctl.source.compression import decompressed
 from layerctl.source.layers import layer_dir
 from layerctl.source.mistaken import refuse_archive
-from layerctl.source.request import Request
-from layerctl.source.spec import SourceSpec
 from layerctl.source.stream import Hasher, Inline, Meter, ReadAhead, Slice, chunks_of, hashed
+
+if TYPE_CHECKING:
+    from layerctl.layer.bytereader import Readable
+    from layerctl.source.request import Request
+    from layerctl.source.spec import SourceSpec
 
 _STAGE = "unpacking"
 

@@ -10,12 +10,15 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from layerctl.model.ids import ObjectId
-from layerctl.store.durable import Durability
-from layerctl.store.git import GitRepository
 from layerctl.store.packs import Loose, Pack, loose_objects, pack_objects, packs, unfinished
-from layerctl.store.reachable import Reachable
+
+if TYPE_CHECKING:
+    from layerctl.model.ids import ObjectId
+    from layerctl.store.durable import Durability
+    from layerctl.store.git import GitRepository
+    from layerctl.store.reachable import Reachable
 
 _UNFINISHED_SECONDS = 3600
 #: Plain Git makes them from packs that will be gone.

@@ -13,6 +13,7 @@ from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pygit2
 from pygit2.enums import FileMode, ObjectType, Option, SortMode
@@ -21,11 +22,13 @@ from layerctl.errors import Conflict, Damaged, RefMoved, RefNotFound, UsageError
 from layerctl.layer.remove import remove_tree
 from layerctl.model.commit import Author
 from layerctl.model.ids import CommitId, ObjectId
-from layerctl.model.operation import RefMove
 from layerctl.store.durable import Durability
 from layerctl.store.pack import write_pack
 from layerctl.store.reflogs import take_back_entry
 from layerctl.store.refusals import as_system_error, system_errors
+
+if TYPE_CHECKING:
+    from layerctl.model.operation import RefMove
 
 _CONFIG = {
     "core.logAllRefUpdates": "always",

@@ -13,14 +13,17 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from layerctl.errors import Damaged, NotFound, RefMoved, Unfinished
 from layerctl.model.commit import Author
 from layerctl.model.operation import FileMove, Operation, RefMove, Rename
-from layerctl.store.durable import Durability
-from layerctl.store.git import GitRepository
-from layerctl.store.layout import Layout
 from layerctl.store.record import dump_record, load_record
+
+if TYPE_CHECKING:
+    from layerctl.store.durable import Durability
+    from layerctl.store.git import GitRepository
+    from layerctl.store.layout import Layout
 
 _DEFERRED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 

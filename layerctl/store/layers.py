@@ -14,23 +14,26 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from layerctl.errors import Damaged
 from layerctl.layer.build import LinkPlacer, build_layer
 from layerctl.layer.handles import open_regular
 from layerctl.layer.remove import remove_tree
 from layerctl.layer.xattrs import XattrNamespace, drop_inherited_acls
-from layerctl.model.commit import ImageCommit
 from layerctl.model.ids import CommitId, LayerId
 from layerctl.model.progress import Progress, silent
-from layerctl.model.scan import RootPath
 from layerctl.snapshot.compare import compare
 from layerctl.snapshot.delta import make_delta
-from layerctl.store.commits import CommitStore
-from layerctl.store.durable import Durability
-from layerctl.store.git import GitRepository
-from layerctl.store.layout import Layout
 from layerctl.store.record import dump_record, load_record
+
+if TYPE_CHECKING:
+    from layerctl.model.commit import ImageCommit
+    from layerctl.model.scan import RootPath
+    from layerctl.store.commits import CommitStore
+    from layerctl.store.durable import Durability
+    from layerctl.store.git import GitRepository
+    from layerctl.store.layout import Layout
 
 MAX_MOUNTED = 24
 _RADIX = 4

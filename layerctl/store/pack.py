@@ -13,8 +13,10 @@ import struct
 import zlib
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from layerctl.model.ids import ObjectId
+if TYPE_CHECKING:
+    from layerctl.model.ids import ObjectId
 
 _TREE, _BLOB = 2, 3
 _NAMES = {1: "commit", _TREE: "tree", _BLOB: "blob", 4: "tag"}

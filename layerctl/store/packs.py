@@ -12,12 +12,15 @@ import struct
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pygit2
 
 from layerctl.errors import Damaged
 from layerctl.model.ids import ObjectId
-from layerctl.store.durable import Durability
+
+if TYPE_CHECKING:
+    from layerctl.store.durable import Durability
 
 _MAGIC = b"\xfftOc\0\0\0\2"
 _HEADER = 8

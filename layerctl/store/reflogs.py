@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from layerctl.model.operation import RefMove
+if TYPE_CHECKING:
+    from layerctl.model.operation import RefMove
 
 _NOTHING = "0" * 40
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 import pygit2
 
 from layerctl.errors import RevisionNotFound
 from layerctl.model.ids import CommitId
-from layerctl.model.worktree import Head
-from layerctl.store.git import GitRepository
+
+if TYPE_CHECKING:
+    from layerctl.model.worktree import Head
+    from layerctl.store.git import GitRepository
 
 #: What is set aside, each under the number of its operation.
 STASHES = "refs/layerctl/stash/"

@@ -6,12 +6,12 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from layerctl.errors import AlreadyExists, NoPrivilege
 from layerctl.layer.idmap import overlay_namespace
 from layerctl.layer.remove import remove_tree
 from layerctl.layer.xattrs import XattrNamespace, drop_inherited_acls
-from layerctl.model.operation import Operation
 from layerctl.model.worktree import Head, WorktreeRecord
 from layerctl.store.commits import CommitStore
 from layerctl.store.durable import Durability
@@ -21,6 +21,9 @@ from layerctl.store.layers import LayerStore
 from layerctl.store.layout import FORMAT, Layout
 from layerctl.store.locks import RepositoryLock
 from layerctl.store.worktrees import DEFAULT, Worktree, record_text
+
+if TYPE_CHECKING:
+    from layerctl.model.operation import Operation
 
 _NAMESPACE = "layerctl.namespace"
 _FALSE = {"false", "no", "off", "0"}

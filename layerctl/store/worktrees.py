@@ -6,11 +6,14 @@ import os
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from layerctl.errors import Damaged, UsageError, WorktreeNotFound
 from layerctl.model.worktree import Head, WorktreeRecord
-from layerctl.store.layout import Layout
 from layerctl.store.record import dump_record, load_record
+
+if TYPE_CHECKING:
+    from layerctl.store.layout import Layout
 
 DEFAULT = "default"
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}\Z")

@@ -17,7 +17,8 @@ from layerctl.cli.render.blame import blame_lines
 from layerctl.cli.render.changes import list_changes, name_status, visible
 from layerctl.cli.render.grep import GrepFormat
 from layerctl.cli.render.listing import listing_lines
-from layerctl.cli.render.log import LogFormat, graph_lines, log_lines
+from layerctl.cli.render.log import LogFormat, log_lines
+from layerctl.cli.render.loggraph import graph_lines
 from layerctl.cli.render.meaning import config_lines, package_lines
 from layerctl.cli.render.operations import operation_lines
 from layerctl.cli.render.patch import patch_lines

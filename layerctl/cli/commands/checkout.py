@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,7 +11,9 @@ from layerctl.cli import documents
 from layerctl.cli.parsing import APP, Verb
 from layerctl.cli.session import Session, takes_session
 from layerctl.cli.text import printable
-from layerctl.model.results import CheckoutResult
+
+if TYPE_CHECKING:
+    from layerctl.model.results import CheckoutResult
 
 _EXAMPLES = """\
 Examples:

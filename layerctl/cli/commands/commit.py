@@ -8,19 +8,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from layerctl.cli import documents
-from layerctl.cli.dates import parse_date
 from layerctl.cli.message import edited_message, given_message, parse_author
 from layerctl.cli.parsing import APP, Verb
-from layerctl.cli.render.log import layer_text
-from layerctl.cli.render.status import status_lines
-from layerctl.cli.render.style import PLAIN
+from layerctl.cli.render.quantities import layer_text
 from layerctl.cli.rootpaths import root_paths
 from layerctl.cli.session import Session, takes_session
 from layerctl.cli.text import one_line, printable
 from layerctl.errors import NothingToCommit, UsageError
-from layerctl.model.results import CommitResult
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
+    from layerctl.model.results import CommitResult
     from layerctl.ops.repository import Repository
 
 _EXAMPLES = """\
@@ -69,7 +68,7 @@ def commit(
     is copied (a container is paused meanwhile), and it stays as it is.
     """
     made_by = parse_author(author) if author is not None else None
-    made_at = parse_date(date) if date is not None else None
+    made_at = _parse_date(date) if date is not None else None
     text = given_message(message or (), file)
     repository = session.repository()
     if text is None and not (amend and (no_edit or not _can_ask())):
@@ -99,6 +98,12 @@ def _report(session: Session, result: CommitResult) -> None:
         session.out.line(f" {layer_text(result.layer)}")
 
 
+def _parse_date(text: str) -> datetime:
+    from layerctl.cli.dates import parse_date  # noqa: PLC0415 (loads the email package)
+
+    return parse_date(text)
+
+
 def _can_ask() -> bool:
     return sys.stdin.isatty() and sys.stdout.isatty()
 
@@ -107,6 +112,9 @@ def _ask(session: Session, repository: Repository, *, amend: bool, allow_empty: 
     """Has the user write the message, above a comment that shows what will be committed."""
     if not _can_ask():
         raise UsageError("a commit needs a message", hint="give one with -m, or a file with -F")
+    from layerctl.cli.render.status import status_lines  # noqa: PLC0415 (only an editor shows it)
+    from layerctl.cli.render.style import PLAIN  # noqa: PLC0415
+
     state = repository.status()
     if not (amend or allow_empty or state.changes):
         raise NothingToCommit("nothing to commit, rootfs clean")

@@ -15,18 +15,18 @@ from layerctl.cli.render.meaning import config_lines, package_lines
 from layerctl.cli.render.names import quote
 from layerctl.cli.render.patch import LARGEST, Read, patch_lines
 from layerctl.cli.render.stat import stat_lines, totals_of
-from layerctl.cli.render.style import Style
 from layerctl.cli.rootpaths import revisions_and_paths
 from layerctl.cli.session import Session, takes_session
 from layerctl.errors import UsageError
-from layerctl.model.change import Change
-from layerctl.model.configdiff import ConfigChange
-from layerctl.model.ids import CommitId
-from layerctl.model.packages import PackageDiff
-from layerctl.model.results import Diff
-from layerctl.model.scan import RootPath
 
 if TYPE_CHECKING:
+    from layerctl.cli.render.style import Style
+    from layerctl.model.change import Change
+    from layerctl.model.configdiff import ConfigChange
+    from layerctl.model.ids import CommitId
+    from layerctl.model.packages import PackageDiff
+    from layerctl.model.results import Diff
+    from layerctl.model.scan import RootPath
     from layerctl.ops.repository import Repository
 
 _EXAMPLES = """\

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from layerctl.cli import upkeep_documents as documents
 from layerctl.cli.parsing import APP, Verb
 from layerctl.cli.render.quantities import size_text
-from layerctl.cli.render.style import Style
 from layerctl.cli.session import Session, takes_session
 from layerctl.cli.text import one_line, printable
 from layerctl.errors import UsageError
-from layerctl.model.results import DiskUsage, Share
+
+if TYPE_CHECKING:
+    from layerctl.cli.render.style import Style
+    from layerctl.model.results import DiskUsage, Share
 
 _LARGEST = 10
 _SHORT = 7

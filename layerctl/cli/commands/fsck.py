@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,7 +12,9 @@ from layerctl.cli.render.problems import problem_lines
 from layerctl.cli.session import Session, takes_session
 from layerctl.cli.text import printable
 from layerctl.errors import Damaged, UsageError
-from layerctl.model.problem import FsckResult
+
+if TYPE_CHECKING:
+    from layerctl.model.problem import FsckResult
 
 app = typer.Typer(**APP)
 

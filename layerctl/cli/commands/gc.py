@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,7 +12,9 @@ from layerctl.cli.parsing import APP, Verb
 from layerctl.cli.render.quantities import count_text, size_text
 from layerctl.cli.session import Session, takes_session
 from layerctl.cli.text import printable
-from layerctl.model.results import GcResult
+
+if TYPE_CHECKING:
+    from layerctl.model.results import GcResult
 
 _EXAMPLES = """\
 Examples:

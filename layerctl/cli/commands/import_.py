@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated, BinaryIO
+from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
@@ -14,7 +14,9 @@ from layerctl.cli.render.quantities import count_text, size_text
 from layerctl.cli.session import Session, takes_session
 from layerctl.cli.text import printable
 from layerctl.errors import UsageError
-from layerctl.model.results import ImportResult
+
+if TYPE_CHECKING:
+    from layerctl.model.results import ImportResult
 
 _EXAMPLES = """\
 Examples:

@@ -10,15 +10,13 @@ import typer
 
 from layerctl.cli import documents
 from layerctl.cli.parsing import APP, RevisionsAndPaths
-from layerctl.cli.render.changes import visible
-from layerctl.cli.render.log import Details, LogFormat, graph_lines, log_lines
-from layerctl.cli.render.stat import stat_lines
+from layerctl.cli.render.log import Details, LogFormat, log_lines
 from layerctl.cli.rootpaths import revisions_and_paths
 from layerctl.cli.session import Session, takes_session
-from layerctl.model.ids import CommitId
-from layerctl.model.results import LogEntry
 
 if TYPE_CHECKING:
+    from layerctl.model.ids import CommitId
+    from layerctl.model.results import LogEntry
     from layerctl.model.scan import RootPath
     from layerctl.ops.repository import Repository
 
@@ -64,6 +62,8 @@ def log(
     width = session.out.width - (_GRAPH_WIDTH if graph else 0)
     details = _stat(session, repository, paths, width) if stat else None
     if graph:
+        from layerctl.cli.render.loggraph import graph_lines  # noqa: PLC0415 (many classes)
+
         shown = list(entries)
         parents = _parents(repository, revs, everything, shown) if paths else None
         session.out.page(graph_lines(shown, form, details, **({"parents": parents} if parents else {})))
@@ -73,6 +73,8 @@ def log(
 
 def _stat(session: Session, repository: Repository, paths: Sequence[RootPath], width: int) -> Details:
     """The ``--stat`` of a commit."""
+    from layerctl.cli.render.changes import visible  # noqa: PLC0415 (many classes)
+    from layerctl.cli.render.stat import stat_lines  # noqa: PLC0415
 
     def lines(entry: LogEntry) -> Iterator[str]:
         commit = entry.commit

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 from itertools import islice
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,7 +15,9 @@ from layerctl.cli.render.operations import operation_lines
 from layerctl.cli.render.quantities import count_text
 from layerctl.cli.session import Session, takes_session
 from layerctl.errors import UsageError
-from layerctl.model.results import RestoreOperationResult
+
+if TYPE_CHECKING:
+    from layerctl.model.results import RestoreOperationResult
 
 app = typer.Typer(cls=Subverbs, **APP)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,10 +11,12 @@ from layerctl.cli import recovery_documents as documents
 from layerctl.cli.parsing import APP, Verb
 from layerctl.cli.render.changes import list_changes, visible
 from layerctl.cli.render.quantities import count_text
-from layerctl.cli.render.style import Style
 from layerctl.cli.rootpaths import root_paths
 from layerctl.cli.session import Session, takes_session
-from layerctl.model.recovery import RestoreResult
+
+if TYPE_CHECKING:
+    from layerctl.cli.render.style import Style
+    from layerctl.model.recovery import RestoreResult
 
 _EXAMPLES = """\
 Examples:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,12 +11,14 @@ from layerctl.cli import recovery_documents as documents
 from layerctl.cli.message import given_message
 from layerctl.cli.parsing import APP, Verb
 from layerctl.cli.render.changes import list_changes, visible
-from layerctl.cli.render.log import layer_text
-from layerctl.cli.render.style import Style
+from layerctl.cli.render.quantities import layer_text
 from layerctl.cli.session import Session, takes_session
 from layerctl.cli.text import one_line, printable
 from layerctl.errors import UsageError
-from layerctl.model.recovery import RevertResult
+
+if TYPE_CHECKING:
+    from layerctl.cli.render.style import Style
+    from layerctl.model.recovery import RevertResult
 
 _EXAMPLES = """\
 Examples:

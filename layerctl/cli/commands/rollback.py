@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from layerctl.cli import documents
 from layerctl.cli.parsing import APP, Verb
-from layerctl.cli.render.style import Style
 from layerctl.cli.session import Session, takes_session
 from layerctl.cli.text import one_line, printable
 from layerctl.errors import UsageError
-from layerctl.model.commit import ImageCommit
-from layerctl.model.results import RollbackResult
+
+if TYPE_CHECKING:
+    from layerctl.cli.render.style import Style
+    from layerctl.model.commit import ImageCommit
+    from layerctl.model.results import RollbackResult
 
 _EXAMPLES = """\
 Examples:

@@ -22,9 +22,9 @@ from layerctl.cli.rootpaths import root_path
 from layerctl.cli.session import Session, takes_session
 from layerctl.cli.text import printable
 from layerctl.model.entry import Kind
-from layerctl.model.results import Diff
 
 if TYPE_CHECKING:
+    from layerctl.model.results import Diff
     from layerctl.ops.repository import Repository
 
 _EXAMPLES = """\

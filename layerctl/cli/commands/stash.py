@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,11 +17,13 @@ from layerctl.cli.render.changes import list_changes, name_status, visible
 from layerctl.cli.render.columns import align
 from layerctl.cli.render.quantities import relative_time
 from layerctl.cli.render.stat import stat_lines
-from layerctl.cli.render.style import Style
 from layerctl.cli.session import Session, takes_session
 from layerctl.cli.text import one_line
 from layerctl.errors import UsageError
-from layerctl.model.recovery import Stash, UnstashResult
+
+if TYPE_CHECKING:
+    from layerctl.cli.render.style import Style
+    from layerctl.model.recovery import Stash, UnstashResult
 
 _HELP = ("-h", "--help")
 _NAME = re.compile(r"(?:stash@\{)?(\d+)\}?\Z")

@@ -6,7 +6,7 @@ import shlex
 import shutil
 import sys
 from collections.abc import Callable
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,7 +18,9 @@ from layerctl.cli.render.changes import list_changes, visible
 from layerctl.cli.session import Session, takes_session
 from layerctl.cli.text import one_line, printable, readable
 from layerctl.errors import UsageError
-from layerctl.model.recovery import Trial
+
+if TYPE_CHECKING:
+    from layerctl.model.recovery import Trial
 
 _EXAMPLES = """\
 Examples:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from layerctl.cli.render.listing import entry_name
 from layerctl.cli.render.quantities import relative_time
-from layerctl.cli.render.style import Style
 from layerctl.cli.text import one_line, printable
-from layerctl.model.blame import Blame
-from layerctl.model.commit import ImageCommit
+
+if TYPE_CHECKING:
+    from layerctl.cli.render.style import Style
+    from layerctl.model.blame import Blame
+    from layerctl.model.commit import ImageCommit
 
 _LONGEST_NAME = 20
 #: In a terminal of fewer columns, names are half as long.

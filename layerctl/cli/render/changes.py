@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from layerctl.cli.render.columns import align
 from layerctl.cli.render.names import display, quote
 from layerctl.cli.render.quantities import count_text, size_text
-from layerctl.cli.render.style import Style
 from layerctl.model.change import Aspect, Change, ChangeKind
 from layerctl.model.entry import Entry, Kind
+
+if TYPE_CHECKING:
+    from layerctl.cli.render.style import Style
 
 COLORS = {
     ChangeKind.ADDED: "green",

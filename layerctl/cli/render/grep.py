@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from layerctl.cli.render.names import quote
-from layerctl.cli.render.style import Style
 from layerctl.cli.text import printable
-from layerctl.model.search import FoundFile, Hit
+
+if TYPE_CHECKING:
+    from layerctl.cli.render.style import Style
+    from layerctl.model.search import FoundFile, Hit
 
 
 @dataclass(frozen=True, slots=True)

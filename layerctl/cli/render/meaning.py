@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from layerctl.cli.render.changes import COLORS
 from layerctl.cli.render.columns import align
 from layerctl.cli.render.names import quote
-from layerctl.cli.render.style import Style
 from layerctl.cli.text import one_line
-from layerctl.model.configdiff import ConfigChange
 from layerctl.model.packages import PackageChange, PackageChangeKind, PackageDiff
+
+if TYPE_CHECKING:
+    from layerctl.cli.render.style import Style
+    from layerctl.model.configdiff import ConfigChange
 
 _PACKAGE_COLORS = {
     PackageChangeKind.ADDED: "green",

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from layerctl.cli.render.quantities import relative_time
-from layerctl.cli.render.style import Style
 from layerctl.cli.text import one_line, printable
 from layerctl.model.effects import Effect, effects
-from layerctl.model.operation import Operation
+
+if TYPE_CHECKING:
+    from layerctl.cli.render.style import Style
+    from layerctl.model.operation import Operation
 
 _HEX = 40
 _SHORT = 7

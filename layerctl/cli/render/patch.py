@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from layerctl.cli.render.names import quote
 from layerctl.cli.render.quantities import size_text
-from layerctl.cli.render.style import Style
 from layerctl.model.change import Change, ChangeKind
 from layerctl.model.entry import Entry, Kind
 from layerctl.model.linediff import Opcode, hunks, split_lines
 from layerctl.model.scan import RootPath
+
+if TYPE_CHECKING:
+    from layerctl.cli.render.style import Style
 
 #: Bytes; a longer file is not compared line by line.
 LARGEST = 8 << 20

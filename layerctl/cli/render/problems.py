@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from layerctl.cli.render.quantities import count_text, size_text
-from layerctl.cli.render.style import Style
 from layerctl.cli.text import one_line
 from layerctl.model.problem import FsckResult, Problem, Severity
+
+if TYPE_CHECKING:
+    from layerctl.cli.render.style import Style
 
 _COLORS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "dim"}
 _SHOWN = 3

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from layerctl.model.layer import LayerDescriptor
 
 _UNITS = ("kB", "MB", "GB", "TB", "PB")
 _SPANS = (
@@ -46,3 +50,15 @@ def relative_time(date: datetime, now: datetime) -> str:
 def absolute_time(date: datetime) -> str:
     """``2026-11-23 22:53:44 +0000``."""
     return date.strftime("%Y-%m-%d %H:%M:%S %z")
+
+
+def counts_text(added: int, modified: int, deleted: int) -> str:
+    """``3 added, 2 deleted``: only what there is."""
+    parts = ((added, "added"), (modified, "modified"), (deleted, "deleted"))
+    return ", ".join(f"{count:,} {word}" for count, word in parts if count) or "no changes"
+
+
+def layer_text(layer: LayerDescriptor) -> str:
+    """``3 added, 1 modified, 1.2 MB (sealed)``."""
+    counts = counts_text(layer.added, layer.modified, layer.deleted)
+    return f"{counts}, {size_text(layer.size)} ({layer.quiescence.value})"

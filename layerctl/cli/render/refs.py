@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from layerctl.cli.render.columns import align
-from layerctl.cli.render.style import Style
 from layerctl.cli.text import one_line, printable
-from layerctl.model.ids import CommitId
-from layerctl.model.results import Branch, ReflogLine, Tag
+
+if TYPE_CHECKING:
+    from layerctl.cli.render.style import Style
+    from layerctl.model.ids import CommitId
+    from layerctl.model.results import Branch, ReflogLine, Tag
 
 
 def branch_lines(

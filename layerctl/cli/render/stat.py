@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from layerctl.cli.render.changes import path_text
-from layerctl.cli.render.quantities import count_text, size_text
-from layerctl.cli.render.style import Style
+from layerctl.cli.render.quantities import count_text, counts_text, size_text
 from layerctl.model.change import Aspect, Change, ChangeKind
 from layerctl.model.entry import Entry, Kind
+
+if TYPE_CHECKING:
+    from layerctl.cli.render.style import Style
 
 _LONGEST_PATH = 50
 _SHORTEST_PATH = 12
@@ -98,12 +101,6 @@ def totals_text(totals: Totals) -> str:
     came, went = totals.came, totals.went
     sizes = [f"+{size_text(came)}" if came else "", f"-{size_text(went)}" if went else ""]
     return "; ".join(part for part in (counts, ", ".join(size for size in sizes if size)) if part)
-
-
-def counts_text(added: int, modified: int, deleted: int) -> str:
-    """``3 added, 2 deleted``: only what there is."""
-    parts = ((added, "added"), (modified, "modified"), (deleted, "deleted"))
-    return ", ".join(f"{count:,} {word}" for count, word in parts if count) or "no changes"
 
 
 def _size(entry: Entry | None) -> int:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from layerctl.cli.render.changes import list_changes, visible
-from layerctl.cli.render.style import Style
 from layerctl.cli.text import one_line, printable
-from layerctl.model.commit import ImageCommit
-from layerctl.model.results import Status
+
+if TYPE_CHECKING:
+    from layerctl.cli.render.style import Style
+    from layerctl.model.commit import ImageCommit
+    from layerctl.model.results import Status
 
 
 def status_lines(status: Status, head: ImageCommit | None, style: Style) -> Iterator[str]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from layerctl.cli.render.columns import align
-from layerctl.cli.render.style import Style
 from layerctl.cli.text import one_line, printable
 from layerctl.model.hook import HookInfo, HookRun, HookState
-from layerctl.model.results import Check, WorktreeInfo
+
+if TYPE_CHECKING:
+    from layerctl.cli.render.style import Style
+    from layerctl.model.results import Check, WorktreeInfo
 
 
 def worktree_lines(worktrees: Sequence[WorktreeInfo], current: str, style: Style) -> Iterator[str]:

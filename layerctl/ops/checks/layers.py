@@ -6,18 +6,21 @@ import json
 import re
 from dataclasses import fields
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from layerctl.errors import Damaged
 from layerctl.layer.identity import layer_id
-from layerctl.model.delta import Delta
 from layerctl.model.ids import CommitId, LayerId, ObjectId
-from layerctl.model.layer import LayerDescriptor
 from layerctl.model.problem import Severity
 from layerctl.ops.adopt import describe, layer_document
 from layerctl.ops.checks.survey import FoundCommit, Survey, names_in
 from layerctl.ops.checks.tree import TreeReader, as_delta, differences
 from layerctl.snapshot.compare import compare
 from layerctl.snapshot.delta import make_delta
+
+if TYPE_CHECKING:
+    from layerctl.model.delta import Delta
+    from layerctl.model.layer import LayerDescriptor
 
 _LAYER = re.compile(r"[0-9a-f]{64}\Z")
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from layerctl.errors import Damaged
 from layerctl.model.ids import CommitId, ObjectId
 from layerctl.ops.checks.commits import resolve_tag
-from layerctl.ops.checks.survey import Survey
 from layerctl.store.rawrefs import (
     RawRef,
     bad_packed_lines,
@@ -18,6 +18,9 @@ from layerctl.store.rawrefs import (
     read_refs,
     reflog_names,
 )
+
+if TYPE_CHECKING:
+    from layerctl.ops.checks.survey import Survey
 
 _LOCK_SECONDS = 1.0
 _BRANCHES = "refs/heads/"

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from layerctl.errors import Damaged, UsageError
-from layerctl.model.delta import Delta
 from layerctl.model.ids import CommitId
 from layerctl.ops.checks.layers import check_directory, expected_delta
 from layerctl.ops.checks.survey import FoundCommit, Survey, names_in
 from layerctl.ops.checks.tree import TreeReader
 from layerctl.store.record import load_record
+
+if TYPE_CHECKING:
+    from layerctl.model.delta import Delta
 
 _NAME = re.compile(r"([0-9a-f]{40})-(\d{1,3})\Z")
 _RADIX = 4

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from layerctl.errors import Damaged
 from layerctl.model.entry import Kind
-from layerctl.model.ids import ObjectId
 from layerctl.model.listing import escape_name, escape_path, format_entry, parse_entry, unescape
 from layerctl.model.recursion import deep_recursion
 from layerctl.snapshot.directory import ENTRIES, HARDLINKS, parse_tree, tree_name
 from layerctl.store.rawgit import MissingObject, RawGit
+
+if TYPE_CHECKING:
+    from layerctl.model.ids import ObjectId
 
 _GOOD: frozenset[ObjectId] = frozenset()
 

@@ -5,17 +5,20 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from layerctl.layer.xattrs import XattrNamespace
-from layerctl.model.ids import CommitId, LayerId, ObjectId
-from layerctl.model.layer import LayerDescriptor
-from layerctl.model.operation import Operation
 from layerctl.model.problem import Checked, Problem, Severity
 from layerctl.model.progress import Progress, silent
-from layerctl.model.worktree import Head, WorktreeRecord
-from layerctl.store.layout import Layout
-from layerctl.store.rawgit import RawGit
-from layerctl.store.rawrefs import RawRef
+
+if TYPE_CHECKING:
+    from layerctl.model.ids import CommitId, LayerId, ObjectId
+    from layerctl.model.layer import LayerDescriptor
+    from layerctl.model.operation import Operation
+    from layerctl.model.worktree import Head, WorktreeRecord
+    from layerctl.store.layout import Layout
+    from layerctl.store.rawgit import RawGit
+    from layerctl.store.rawrefs import RawRef
 
 
 @dataclass(frozen=True, slots=True)

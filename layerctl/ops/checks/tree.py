@@ -6,17 +6,20 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from layerctl.errors import Damaged, UnsafeWriteLayer
 from layerctl.layer.content import EMPTY_DIGEST, digest_fd
 from layerctl.layer.scan import DigestSource, LayerScanner
-from layerctl.layer.xattrs import XattrNamespace
 from layerctl.model.change import Aspect, Change
 from layerctl.model.delta import Delta
 from layerctl.model.entry import Kind
 from layerctl.model.ids import Digest
 from layerctl.model.listing import format_entry, parse_entry
-from layerctl.model.scan import RootPath, Scan, ScanDir
+
+if TYPE_CHECKING:
+    from layerctl.layer.xattrs import XattrNamespace
+    from layerctl.model.scan import RootPath, Scan, ScanDir
 
 _DIR = b"type=dir "
 _WORDS = {

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
-from layerctl.model import results
-from layerctl.model.blame import Blame
-from layerctl.model.commit import ImageCommit
-from layerctl.model.config import ImageConfig
-from layerctl.model.configdiff import ConfigChange
-from layerctl.model.ids import CommitId
-from layerctl.model.operation import Operation
-from layerctl.model.packages import PackageDiff
-from layerctl.model.scan import RootPath
-from layerctl.model.search import FoundFile, Query
-from layerctl.ops.context import Context
+if TYPE_CHECKING:
+    from layerctl.model import results
+    from layerctl.model.blame import Blame
+    from layerctl.model.commit import ImageCommit
+    from layerctl.model.config import ImageConfig
+    from layerctl.model.configdiff import ConfigChange
+    from layerctl.model.ids import CommitId
+    from layerctl.model.operation import Operation
+    from layerctl.model.packages import PackageDiff
+    from layerctl.model.scan import RootPath
+    from layerctl.model.search import FoundFile, Query
+    from layerctl.ops.context import Context
 
 
 class History:

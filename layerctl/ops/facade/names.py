@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from layerctl.model import results
-from layerctl.model.ids import CommitId
-from layerctl.ops.context import Context
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from layerctl.model import results
+    from layerctl.model.ids import CommitId
+    from layerctl.ops.context import Context
 
 
 class Names:

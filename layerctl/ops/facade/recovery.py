@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from layerctl.model import recovery as results
-from layerctl.model.bisection import Bisection, Mark
-from layerctl.model.ids import CommitId
-from layerctl.model.scan import RootPath
-from layerctl.ops.context import Context
-
 if TYPE_CHECKING:
+    from layerctl.model import recovery as results
+    from layerctl.model.bisection import Bisection, Mark
+    from layerctl.model.ids import CommitId
+    from layerctl.model.scan import RootPath
+    from layerctl.ops.context import Context
     from layerctl.ops.run import RunRequest
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from layerctl.model import results
-from layerctl.model.hook import HookInfo, HookRun
-from layerctl.model.problem import FsckResult
 from layerctl.model.progress import Progress, silent
-from layerctl.ops.context import Context
+
+if TYPE_CHECKING:
+    from layerctl.model import results
+    from layerctl.model.hook import HookInfo, HookRun
+    from layerctl.model.problem import FsckResult
+    from layerctl.ops.context import Context
 
 
 class Upkeep:

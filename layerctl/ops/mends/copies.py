@@ -7,12 +7,15 @@ import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from layerctl.layer.content import copy_content, digest_fd
-from layerctl.model.entry import Entry
 from layerctl.model.imports import ImportLimits
 from layerctl.ops.mends.mender import LOST, Mender
 from layerctl.source import open_source
+
+if TYPE_CHECKING:
+    from layerctl.model.entry import Entry
 
 _OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING
 
 from layerctl.layer.idmap import overlay_namespace
-from layerctl.model.problem import Problem
-from layerctl.ops.mends.mender import Mender
 from layerctl.store.layout import FORMAT
 from layerctl.store.rawconfig import REQUIRED, config_with, read_config
 from layerctl.store.worktrees import DEFAULT
+
+if TYPE_CHECKING:
+    from layerctl.model.problem import Problem
+    from layerctl.ops.mends.mender import Mender
 
 _NAMESPACE = "layerctl.namespace"
 

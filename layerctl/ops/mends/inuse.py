@@ -8,12 +8,15 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from layerctl.model.ids import CommitId
 from layerctl.model.operation import FileMove
 from layerctl.mount.lowers import overlay_options
 from layerctl.mount.overlay import is_upper_in_use
-from layerctl.ops.checks.survey import Survey
+
+if TYPE_CHECKING:
+    from layerctl.ops.checks.survey import Survey
 
 
 class MountedLayers:

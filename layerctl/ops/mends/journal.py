@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from layerctl.model.operation import Operation, RefMove
-from layerctl.model.problem import Problem
-from layerctl.ops.mends.mender import Mender
 from layerctl.store.record import dump_record
+
+if TYPE_CHECKING:
+    from layerctl.model.problem import Problem
+    from layerctl.ops.mends.mender import Mender
 
 _NOTHING = "0" * 40
 

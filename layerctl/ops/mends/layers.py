@@ -6,10 +6,10 @@ import os
 import tempfile
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from layerctl.layer.remove import remove_tree
 from layerctl.layer.xattrs import drop_inherited_acls
-from layerctl.model.delta import Delta
 from layerctl.model.ids import LayerId
 from layerctl.model.problem import Problem, Severity
 from layerctl.ops.adopt import layer_document
@@ -22,6 +22,9 @@ from layerctl.ops.mends.mender import Mender, Unrepairable
 from layerctl.ops.mends.rebuild import prune, rebuild
 from layerctl.store.durable import exchange
 from layerctl.store.record import dump_record
+
+if TYPE_CHECKING:
+    from layerctl.model.delta import Delta
 
 
 def mend_directory(mender: Mender, problem: Problem) -> None:

@@ -7,14 +7,17 @@ import os
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from layerctl.errors import LayerctlError
 from layerctl.layer.remove import remove_tree
-from layerctl.model.problem import Problem
 from layerctl.mount.worktree import unmount_below
-from layerctl.ops.checks.survey import Survey
 from layerctl.store.durable import Durability
-from layerctl.store.layout import Layout
+
+if TYPE_CHECKING:
+    from layerctl.model.problem import Problem
+    from layerctl.ops.checks.survey import Survey
+    from layerctl.store.layout import Layout
 
 LOST = "lost+found"
 

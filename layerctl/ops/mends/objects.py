@@ -6,17 +6,20 @@ import os
 import re
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from layerctl.errors import Damaged, LayerctlError
 from layerctl.layer.scan import LayerScanner
 from layerctl.model.ids import ObjectId
-from layerctl.model.problem import Problem
-from layerctl.ops.checks.survey import FoundCommit
 from layerctl.ops.mends.mender import Mender, Unrepairable
 from layerctl.snapshot.apply import apply_scan
 from layerctl.store.pack import read_pack
 from layerctl.store.rawgit import RawObject
 from layerctl.store.staged import StagedObjects
+
+if TYPE_CHECKING:
+    from layerctl.model.problem import Problem
+    from layerctl.ops.checks.survey import FoundCommit
 
 _PLACE = re.compile(rb"git/objects/([0-9a-f]{2})/([0-9a-f]{38})\Z")
 

@@ -10,17 +10,20 @@ import stat
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from layerctl.layer.build import build_layer
 from layerctl.layer.handles import DirHandles, split
 from layerctl.layer.metadata import apply_metadata, make_bare_node
 from layerctl.layer.xattrs import XattrNamespace, drop_inherited_acls
-from layerctl.model.delta import Delta
 from layerctl.model.entry import Entry, Kind
 from layerctl.model.listing import format_entry
-from layerctl.model.scan import RootPath
 from layerctl.ops.checks.tree import Tree, TreeReader, bad_paths
-from layerctl.ops.mends.copies import Copies
+
+if TYPE_CHECKING:
+    from layerctl.model.delta import Delta
+    from layerctl.model.scan import RootPath
+    from layerctl.ops.mends.copies import Copies
 
 _EMPTY = Tree({}, (), [], {})
 

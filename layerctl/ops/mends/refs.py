@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
-from layerctl.model.problem import Problem
 from layerctl.ops.checks.refs import last_good
 from layerctl.ops.mends.mender import Mender, Unrepairable
 from layerctl.store.rawrefs import good_reflog_lines, is_ref_name
+
+if TYPE_CHECKING:
+    from layerctl.model.problem import Problem
 
 
 def mend_ref(mender: Mender, problem: Problem) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from layerctl.errors import Damaged, UsageError
 from layerctl.layer.metadata import apply_root_metadata
@@ -11,7 +12,6 @@ from layerctl.layer.xattrs import drop_inherited_acls
 from layerctl.model.ids import CommitId, ObjectId
 from layerctl.model.listing import parse_entry
 from layerctl.model.operation import FileMove
-from layerctl.model.problem import Problem
 from layerctl.model.worktree import Head, WorktreeRecord
 from layerctl.mount.overlay import is_upper_in_use
 from layerctl.ops.checks.refs import last_good
@@ -21,6 +21,9 @@ from layerctl.store.rawrefs import head_target
 from layerctl.store.record import load_record
 from layerctl.store.revisions import head_ref
 from layerctl.store.worktrees import DEFAULT, Worktree, record_text
+
+if TYPE_CHECKING:
+    from layerctl.model.problem import Problem
 
 
 def mend_missing(mender: Mender, problem: Problem) -> None:

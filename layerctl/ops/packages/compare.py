@@ -5,16 +5,19 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from layerctl.model.change import Aspect, Change
 from layerctl.model.entry import Entry, Kind
-from layerctl.model.ids import CommitId
 from layerctl.model.packages import PackageChange, PackageDiff, PackageName, Unread
-from layerctl.model.results import Diff
-from layerctl.model.scan import RootPath
 from layerctl.ops.content import whole_content
-from layerctl.ops.context import Context
 from layerctl.ops.packages.databases import Database, Installed, database_of
+
+if TYPE_CHECKING:
+    from layerctl.model.ids import CommitId
+    from layerctl.model.results import Diff
+    from layerctl.model.scan import RootPath
+    from layerctl.ops.context import Context
 
 _LARGEST = 1 << 30
 

@@ -10,10 +10,13 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from layerctl.model.packages import PackageName
-from layerctl.model.scan import RootPath
 from layerctl.ops.packages.rpm import read_rpm
+
+if TYPE_CHECKING:
+    from layerctl.model.scan import RootPath
 
 #: A package and its version.
 Installed = tuple[PackageName, str]
