@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-
-import pygit2
+from typing import TYPE_CHECKING
 
 from layerctl.errors import Damaged
-from layerctl.model.commit import Author, CommitDraft, ImageCommit
+from layerctl.model.commit import CommitDraft, ImageCommit
 from layerctl.model.config import ImageConfig
 from layerctl.model.ids import CommitId, ObjectId
 from layerctl.model.layer import LayerDescriptor
-from layerctl.store.git import GitRepository, to_datetime, to_signature, tree_rows
-from layerctl.store.refusals import system_errors
+from layerctl.store import objectformat
+from layerctl.store.objectformat import CommitObject
+
+if TYPE_CHECKING:
+    from layerctl.store.git import GitRepository
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +31,9 @@ class Outline:
     snapshot: ObjectId
 
 
-_CONFIG = "config.json"
-_LAYER = "layer.json"
-_ROOTFS = "rootfs"
+_CONFIG = b"config.json"
+_LAYER = b"layer.json"
+_ROOTFS = b"rootfs"
 
 
 class CommitStore:
@@ -49,24 +51,25 @@ class CommitStore:
         """Stores a commit; moves no ref."""
         layer = json.dumps(draft.layer.to_json(), indent=1, sort_keys=True).encode() + b"\n"
         tree = self._git.write_tree(
-            tree_rows(
+            objectformat.format_tree(
                 [
-                    (_CONFIG.encode(), False, self._git.write_blob(draft.config.to_bytes())),
-                    (_LAYER.encode(), False, self._git.write_blob(layer)),
-                    (_ROOTFS.encode(), True, draft.snapshot),
+                    (_CONFIG, False, self._git.write_blob(draft.config.to_bytes())),
+                    (_LAYER, False, self._git.write_blob(layer)),
+                    (_ROOTFS, True, draft.snapshot),
                 ]
             )
         )
-        with system_errors():
-            oid = self._git.raw.create_commit(
-                None,
-                to_signature(draft.author, draft.date),
-                to_signature(draft.committer, draft.commit_date),
-                draft.message.rstrip("\n") + "\n",
-                pygit2.Oid(raw=tree),
-                [pygit2.Oid(hex=parent.hex) for parent in draft.parents],
+        return self._git.write_commit(
+            CommitObject(
+                tree=tree,
+                parents=draft.parents,
+                author=draft.author,
+                date=draft.date,
+                committer=draft.committer,
+                commit_date=draft.commit_date,
+                message=draft.message,
             )
-        return CommitId(str(oid))
+        )
 
     def read(self, commit: CommitId) -> ImageCommit:
         """Loads a commit.
@@ -86,38 +89,44 @@ class CommitStore:
         """
         if commit in self._cache:
             return Outline(self._cache[commit].parents, self._cache[commit].snapshot)
-        try:
-            found = self._git.raw[commit.hex].peel(pygit2.Commit)
-            snapshot = found.tree[_ROOTFS].id
-        except (KeyError, ValueError, pygit2.GitError) as exc:
-            raise _damaged(commit) from exc
-        return Outline(tuple(CommitId(str(parent)) for parent in found.parent_ids), ObjectId(snapshot.raw))
+        found, tree = self._find(commit)
+        return Outline(found.parents, tree[_ROOTFS])
 
     def config(self, commit: ImageCommit) -> ImageConfig:
         """The OCI image config of a commit."""
         return ImageConfig.from_bytes(self._git.read(commit.config_id))
 
     def _load(self, commit: CommitId) -> ImageCommit:
+        found, tree = self._find(commit)
         try:
-            found = self._git.raw[commit.hex].peel(pygit2.Commit)
-            tree = found.tree
-            layer = LayerDescriptor.from_json(json.loads(self._git.read(ObjectId(tree[_LAYER].id.raw))))
-            snapshot, config = tree[_ROOTFS].id, tree[_CONFIG].id
-        except (KeyError, ValueError, pygit2.GitError) as exc:
+            layer = LayerDescriptor.from_json(json.loads(self._git.read(tree[_LAYER])))
+        except (KeyError, ValueError) as exc:
             raise _damaged(commit) from exc
-        author, committer = found.author, found.committer
         return ImageCommit(
             id=commit,
-            parents=tuple(CommitId(str(parent)) for parent in found.parent_ids),
-            author=Author(author.name, author.email),
-            date=to_datetime(author.time, author.offset),
-            committer=Author(committer.name, committer.email),
-            commit_date=to_datetime(committer.time, committer.offset),
-            message=found.message.rstrip("\n"),
-            snapshot=ObjectId(snapshot.raw),
-            config_id=ObjectId(config.raw),
+            parents=found.parents,
+            author=found.author,
+            date=found.date,
+            committer=found.committer,
+            commit_date=found.commit_date,
+            message=found.message,
+            snapshot=tree[_ROOTFS],
+            config_id=tree[_CONFIG],
             layer=layer,
         )
+
+    def _find(self, commit: CommitId) -> tuple[CommitObject, dict[bytes, ObjectId]]:
+        try:
+            kind, data = self._git.find(ObjectId(bytes.fromhex(commit.hex)))
+            if kind != "commit":
+                raise _damaged(commit)
+            found = objectformat.parse_commit(data)
+            tree = objectformat.parse_tree(self._git.read(found.tree))
+        except Damaged as exc:
+            raise _damaged(commit) from exc
+        if not {_CONFIG, _LAYER, _ROOTFS} <= tree.keys():
+            raise _damaged(commit)
+        return found, tree
 
 
 def _damaged(commit: CommitId) -> Damaged:

@@ -52,7 +52,7 @@ def find_garbage(git: GitRepository, needed: Reachable, cutoff: float) -> GitGar
         needed: what must stay; what young garbage leads to is added to it.
         cutoff: garbage that was written since, seconds since the epoch, stays.
     """
-    folder = Path(git.raw.path, "objects")
+    folder = git.path / "objects"
     loose, stored = list(loose_objects(folder)), packs(folder)
     sure = frozenset(needed.objects)
     young = {oid for oid, item in loose if item.modified >= cutoff and oid not in sure}
@@ -81,7 +81,7 @@ def drop_garbage(git: GitRepository, garbage: GitGarbage, durability: Durability
     Raises:
         Damaged: the new pack is not what it should be; nothing was deleted.
     """
-    folder = Path(git.raw.path, "objects")
+    folder = git.path / "objects"
     new = pack_objects(git.raw, garbage.wanted, durability) if garbage.wanted else None
     gone = [pack for pack in garbage.packs if pack.path != new]
     if gone:

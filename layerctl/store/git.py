@@ -1,34 +1,39 @@
-"""The Git repository below ``.layerctl/git``: objects, refs, reflogs and config, through libgit2.
+"""The Git repository below ``.layerctl/git``: objects, refs, reflogs and config.
 
-libgit2 syncs nothing by default. Objects are flushed in bulk by the caller (one syncfs); refs and reflogs are synced
-by libgit2 itself (``ENABLE_FSYNC_GITDIR``), which is on only while the ref database is opened, because it would
-also sync every loose object on its own.
+What every verb needs is done on Git's files here (:mod:`layerctl.store.objects`, ``refs``, ``gitconfig``, ``walk``):
+to load libgit2 takes longer than most verbs work. What is rare, large or strange is left to libgit2. Objects are
+flushed in bulk by the caller (one syncfs); refs and reflogs are synced as they are written.
 """
 
 from __future__ import annotations
 
-import tempfile
+import re
 import time
 from collections.abc import Container, Iterator
-from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pygit2
-from pygit2.enums import FileMode, ObjectType, Option, SortMode
-
 from layerctl.errors import Conflict, Damaged, RefMoved, RefNotFound, UsageError
 from layerctl.layer.remove import remove_tree
-from layerctl.model.commit import Author
 from layerctl.model.ids import CommitId, ObjectId
+from layerctl.store import gitconfig, objectformat
 from layerctl.store.durable import Durability
-from layerctl.store.pack import write_pack
+from layerctl.store.objects import Objects
 from layerctl.store.reflogs import take_back_entry
-from layerctl.store.refusals import as_system_error, system_errors
+from layerctl.store.refs import Refs, is_ref_name
+from layerctl.store.walk import LongHistory, walk
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
+    import pygit2
+
+    from layerctl.model.commit import Author
     from layerctl.model.operation import RefMove
+    from layerctl.store.libgit2 import LibGit2, ReflogEntry
+    from layerctl.store.objectformat import CommitObject
 
 _CONFIG = {
     "core.logAllRefUpdates": "always",
@@ -37,38 +42,12 @@ _CONFIG = {
 }
 #: From so many objects on, a pack is faster than loose files.
 _PACK_FROM = 64
+#: Up to so many commits, a walk takes less time than to load libgit2.
+_SHORT = 500
+_PLAIN = re.compile(r"([^~^@:{}\s]+)((?:~\d*|\^\d*)*)\Z")
+_STEP = re.compile(r"[~^]\d*")
 #: Plain Git holds a ref's lock for milliseconds.
 _STALE_SECONDS = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class ReflogEntry:
-    """One line of a reflog.
-
-    Attributes:
-        old: id before; None for a creation.
-        new: id after; None for a deletion.
-        author: who.
-        date: when, timezone-aware.
-        message: why.
-    """
-
-    old: str | None
-    new: str | None
-    author: Author
-    date: datetime
-    message: str
-
-
-def to_datetime(seconds: int, offset_minutes: int) -> datetime:
-    """A Git time as a timezone-aware datetime."""
-    return datetime.fromtimestamp(seconds, timezone(timedelta(minutes=offset_minutes)))
-
-
-def to_signature(author: Author, when: datetime) -> pygit2.Signature:
-    """A Git signature."""
-    offset = when.utcoffset() or timedelta(0)
-    return pygit2.Signature(author.name, author.email, int(when.timestamp()), int(offset.total_seconds() // 60))
 
 
 class GitRepository:
@@ -79,32 +58,44 @@ class GitRepository:
     """
 
     def __init__(self, path: Path) -> None:
-        pygit2.option(Option.SET_OWNER_VALIDATION, False)
-        pygit2.option(Option.ENABLE_STRICT_HASH_VERIFICATION, False)
-        try:
-            self._repo = pygit2.Repository(str(path))
-        except pygit2.GitError as exc:
-            raise Damaged(f"cannot open the Git repository {path}: {exc}") from exc
-        self._odb = self._repo.odb
-        #: whether refs are synced as they are written; to be set before the first is.
+        if not (path / "HEAD").is_file() or not (path / "objects").is_dir() or not (path / "refs").is_dir():
+            raise Damaged(f"cannot open the Git repository {path}: it lacks HEAD, objects or refs")
+        self.path = path
+        #: whether refs are synced as they are written.
         self.sync_refs = True
-        self._refs_are_synced = False
+        self._objects = Objects(path / "objects")
+        self._refs = Refs(path)
 
     @staticmethod
     def create(path: Path, branch: str) -> None:
         """Makes an empty bare repository whose HEAD names ``branch``; goes on where a killed process stopped."""
+        from layerctl.store.libgit2 import make_repository  # noqa: PLC0415 - slow to load
+
         _remove_half_made(path)
-        with system_errors():
-            pygit2.init_repository(str(path), bare=True, initial_head=branch)
+        make_repository(path, branch)
         for key, value in _CONFIG.items():
             GitRepository(path).config_set(key, value)
+
+    @cached_property
+    def _libgit2(self) -> LibGit2:
+        from layerctl.store.libgit2 import LibGit2  # noqa: PLC0415 - slow to load
+
+        return LibGit2(self.path)
 
     @property
     def raw(self) -> pygit2.Repository:
         """The libgit2 repository, for the other modules of this package."""
-        return self._repo
+        return self._libgit2.raw
 
     # objects
+
+    def find(self, oid: ObjectId) -> tuple[str, bytes]:
+        """Type and content of an object.
+
+        Raises:
+            Damaged: it is missing or broken.
+        """
+        return self._objects.read(oid) or self._libgit2.read(oid)
 
     def read(self, oid: ObjectId) -> bytes:
         """The raw bytes of an object.
@@ -112,63 +103,58 @@ class GitRepository:
         Raises:
             Damaged: it is missing or broken.
         """
-        try:
-            _, data = self._odb.read(pygit2.Oid(raw=oid))
-        except (KeyError, pygit2.GitError) as exc:
-            raise Damaged(f"Git object {oid.hex()} is missing or broken") from exc
-        return bytes(data)
+        return self.find(oid)[1]
 
     def write_blob(self, data: bytes) -> ObjectId:
         """Stores a blob."""
-        return self._write(ObjectType.BLOB, data)
+        return self._objects.write("blob", data)
 
     def write_tree(self, data: bytes) -> ObjectId:
         """Stores a tree in canonical encoding."""
-        return self._write(ObjectType.TREE, data)
+        return self._objects.write("tree", data)
+
+    def write_commit(self, commit: CommitObject) -> CommitId:
+        """Stores a commit; moves no ref."""
+        return CommitId(self._objects.write("commit", objectformat.format_commit(commit)).hex())
 
     def has(self, oid: ObjectId) -> bool:
         """Whether an object is stored."""
-        return pygit2.Oid(raw=oid) in self._odb
+        found = self._objects.has(oid)
+        if found is None:
+            return self._libgit2.has(oid)
+        return found
 
     def write_many(self, objects: list[tuple[ObjectId, bool, bytes]]) -> None:
         """Stores ``(id, is_tree, data)`` rows, none of which is stored yet; many of them as one pack."""
         if len(objects) >= _PACK_FROM:
-            write_pack(Path(self._repo.path, "objects", "pack"), objects)
+            from layerctl.store.pack import write_pack  # noqa: PLC0415 - only large changes need it
+
+            write_pack(self.path / "objects" / "pack", objects)
+            self._objects.look_again()
             return
         for _, is_tree, data in objects:
-            self._write(ObjectType.TREE if is_tree else ObjectType.BLOB, data)
-
-    def _write(self, kind: ObjectType, data: bytes) -> ObjectId:
-        with system_errors():
-            return ObjectId(self._odb.write(kind, data).raw)
+            self._objects.write("tree" if is_tree else "blob", data)
 
     # refs
 
     def ref(self, name: str) -> str | None:
         """The hex id that a full ref name leads to (a tag object stays one), or None."""
-        try:
-            return str(self._repo.lookup_reference(name).resolve().target)
-        except (KeyError, pygit2.InvalidSpecError):
-            return None
-        except pygit2.GitError as exc:
-            raise Damaged(f"the ref {name} is damaged: {exc}") from exc
+        return self._refs.read(name)
 
     def refs(self, prefix: str = "refs/") -> dict[str, str]:
         """Full names and hex ids of all refs below a prefix, sorted by name."""
-        names = sorted(name for name in self._repo.references if name.startswith(prefix))
-        found = ((name, self.ref(name)) for name in names)
-        return {name: target for name, target in found if target is not None}
+        return self._refs.all(prefix)
 
     @staticmethod
     def check_ref_name(name: str) -> None:
         """Raises UsageError unless ``name`` is a well-formed full ref name."""
         short = name.split("/", 2)[-1]
-        if not pygit2.reference_is_valid_name(name) or short.startswith("-") or short in ("HEAD", "@"):
+        if not is_ref_name(name) or short.startswith("-") or short in ("HEAD", "@"):
             raise UsageError(f"'{name.split('/', 2)[-1]}' is not a valid name", hint="see 'git help check-ref-format'")
 
     def check_new_ref(self, name: str, gone: Container[str] = ()) -> None:
         """Raises Conflict if a ref that is not about to go is in the way: ``a`` and ``a/b`` cannot both be."""
-        for other in self._repo.references:
+        for other in self._refs.names():
             if other in gone:
                 continue
             if other.startswith(name + "/") or name.startswith(other + "/"):
@@ -191,67 +177,31 @@ class GitRepository:
             return
         if current != move.old:
             raise RefMoved(f"{move.ref} was moved by somebody else, to {current}")
+        if move.new is not None and not self.has(ObjectId(bytes.fromhex(move.new))):
+            raise Damaged(f"cannot move {move.ref}: commit {move.new} is missing or cannot be read")
         if again:
-            take_back_entry(Path(self._repo.path), move)
-        self._repo.set_ident(author.name, author.email)
-        try:
-            self._sync_refs_from_now_on()
-            self._set_despite_stale_lock(move)
-        except pygit2.AlreadyExistsError as exc:
-            raise Conflict(f"cannot set {move.ref}: {exc}") from exc
-        except (pygit2.GitError, ValueError, OSError) as exc:
-            refused = as_system_error(exc)
-            if refused is not None:
-                raise refused from exc
-            if "target OID" in str(exc):  # libgit2 takes any object that it could not read for none
-                raise Damaged(f"cannot move {move.ref}: commit {move.new} is missing or cannot be read") from exc
-            raise Conflict(f"cannot move {move.ref}: {exc}", hint="is another Git program at work in here?") from exc
+            take_back_entry(self.path, move)
+        self._set_despite_stale_lock(move, author)
 
-    def _set_despite_stale_lock(self, move: RefMove) -> None:
+    def _set_despite_stale_lock(self, move: RefMove, author: Author) -> None:
         """Moves a ref; a lock that is still there after a while was left by a process that died."""
         deadline = time.monotonic() + _STALE_SECONDS
         while True:
             try:
-                return self._set(move)
-            except (pygit2.GitError, OSError) as exc:
-                if as_system_error(exc) is not None or "lock" not in str(exc):
-                    raise
-            if time.monotonic() > deadline:
-                self.drop_stale_locks([move.ref])
-                return self._set(move)
+                return self._set(move, author)
+            except FileExistsError:
+                if time.monotonic() > deadline:
+                    self.drop_stale_locks([move.ref])
+                    return self._set(move, author)
             time.sleep(0.02)
 
-    def _set(self, move: RefMove) -> None:
-        if move.new is None:
-            self._repo.references.delete(move.ref)
-            self._sync_parent(move.ref)
-        elif move.old is None:
-            self._repo.create_reference_direct(move.ref, pygit2.Oid(hex=move.new), False, move.message)
-        else:
-            self._repo.lookup_reference(move.ref).set_target(pygit2.Oid(hex=move.new), move.message)
-
-    def _sync_parent(self, ref: str) -> None:
-        """libgit2 syncs what it writes, but not what it removes."""
-        folder = Path(self._repo.path, ref).parent
-        while not folder.is_dir():
-            folder = folder.parent
-        Durability(self.sync_refs).sync_dir(folder)
-
-    def _sync_refs_from_now_on(self) -> None:
-        """libgit2 asks whether refs are to be synced once, when it opens its ref database."""
-        if self._refs_are_synced or not self.sync_refs:
-            return
-        pygit2.option(Option.ENABLE_FSYNC_GITDIR, True)
-        try:
-            self._repo.set_refdb(pygit2.Refdb.open(self._repo))
-        finally:
-            pygit2.option(Option.ENABLE_FSYNC_GITDIR, False)
-        self._refs_are_synced = True
+    def _set(self, move: RefMove, author: Author) -> None:
+        self._refs.move(move, author, Durability(self.sync_refs))
 
     def drop_stale_locks(self, refs: list[str]) -> None:
         """Removes ref locks that a killed process left; only while the repository's own lock is held."""
         for name in [*refs, "packed-refs"]:
-            Path(self._repo.path, f"{name}.lock").unlink(missing_ok=True)
+            (self.path / f"{name}.lock").unlink(missing_ok=True)
 
     def reflog(self, name: str) -> list[ReflogEntry]:
         """A ref's history, newest first.
@@ -259,95 +209,132 @@ class GitRepository:
         Raises:
             RefNotFound: there is no such ref.
         """
-        try:
-            entries = self._repo.lookup_reference(name).log()
-        except (KeyError, pygit2.InvalidSpecError) as exc:
-            raise RefNotFound(f"no such ref: {name}") from exc
-        return [_reflog_entry(entry) for entry in entries]
+        return self._libgit2.reflog(name)
 
     # config
 
     def config_get(self, key: str) -> str | None:
         """One value from the repository's, the user's or the system's Git config."""
         try:
-            return str(self._repo.config[key])
-        except KeyError:
-            return None
-        except (pygit2.GitError, ValueError) as exc:
-            raise UsageError(f"'{key}' is not a valid config key", hint="keys look like section.name") from exc
+            return gitconfig.read_value(self._config_files, key)
+        except gitconfig.StrangeConfig:
+            return self._libgit2.config(key)
+
+    @cached_property
+    def _config_files(self) -> list[Path]:
+        return gitconfig.config_files(self.path)
 
     def config_set(self, key: str, value: str | None) -> None:
         """Sets or (None) removes a value in the repository's config.
 
         libgit2 syncs no config, and its lock stays when it is killed: it edits a copy in the repository's ``tmp``.
         """
-        path = Path(self._repo.path, "config")
-        with tempfile.TemporaryDirectory(prefix="config-", dir=path.parents[1] / "tmp") as folder:
+        import tempfile  # noqa: PLC0415 - slow to load
+
+        from layerctl.store.libgit2 import edit_config  # noqa: PLC0415
+
+        path = self.path / "config"
+        with tempfile.TemporaryDirectory(prefix="config-", dir=self.path.parent / "tmp") as folder:
             copy = Path(folder, "config")
             copy.write_bytes(path.read_bytes())
-            with system_errors():
-                self._edit(pygit2.Config(str(copy)), key, value)
+            edit_config(copy, key, value)
             Durability(self.sync_refs).write(path, copy.read_bytes())
-
-    @staticmethod
-    def _edit(config: pygit2.Config, key: str, value: str | None) -> None:
-        try:
-            if value is None:
-                del config[key]
-            else:
-                config[key] = value
-        except KeyError as exc:
-            raise RefNotFound(f"no config value '{key}'") from exc
-        except (pygit2.GitError, ValueError) as exc:
-            if as_system_error(exc) is not None:
-                raise
-            raise UsageError(f"cannot set '{key}': {exc}", hint="keys look like section.name") from exc
 
     def config_list(self) -> list[tuple[str, str]]:
         """All values of the repository's own config, in file order."""
-        config = pygit2.Config(str(Path(self._repo.path, "config")))
-        return [(entry.name, entry.value or "") for entry in config]
+        from layerctl.store.libgit2 import list_config  # noqa: PLC0415 - slow to load
+
+        return list_config(self.path / "config")
 
     # history
 
     def walk(self, starts: list[CommitId], hidden: list[CommitId]) -> Iterator[CommitId]:
         """Commits reachable from ``starts`` but not from ``hidden``, newest first, children before their parents."""
-        walker = self._repo.walk(None, SortMode.TOPOLOGICAL | SortMode.TIME)
+        if len(starts) == 1 and not hidden:
+            yield starts[0]  # whatever follows: a caller may want no more
         try:
-            for commit in starts:
-                walker.push(pygit2.Oid(hex=commit.hex))
-            for commit in hidden:
-                walker.hide(pygit2.Oid(hex=commit.hex))
-            for found in walker:
-                yield CommitId(str(found.id))
-        except (pygit2.GitError, KeyError) as exc:
-            raise Damaged(f"the history is broken: {_one_line(exc)}") from exc
+            found = list(walk([item.hex for item in starts], [item.hex for item in hidden], self._ancestry, _SHORT))
+        except LongHistory:
+            whole = self._libgit2.walk(starts, hidden)
+        else:
+            whole = map(CommitId, found)
+        yield from islice(whole, int(len(starts) == 1 and not hidden), None)
 
     def is_ancestor(self, ancestor: CommitId, descendant: CommitId) -> bool:
         """Whether one commit is the other or one of its ancestors."""
         if ancestor == descendant:
             return True
-        return self._repo.descendant_of(pygit2.Oid(hex=descendant.hex), pygit2.Oid(hex=ancestor.hex))
+        if ancestor.hex in self._ancestry(descendant.hex)[0]:
+            return True
+        try:
+            return ancestor.hex in walk([descendant.hex], [], self._ancestry, _SHORT)
+        except LongHistory:
+            return self._libgit2.is_ancestor(ancestor, descendant)
 
     def merge_base(self, one: CommitId, other: CommitId) -> CommitId | None:
         """The best common ancestor of two commits, or None."""
-        found: pygit2.Oid | None = self._repo.merge_base(pygit2.Oid(hex=one.hex), pygit2.Oid(hex=other.hex))
-        return CommitId(str(found)) if found is not None else None
+        return self._libgit2.merge_base(one, other)
+
+    def resolve(self, revision: str) -> CommitId:
+        """The commit that a revision names, in Git's syntax.
+
+        Raises:
+            RevisionNotFound: none, or more than one.
+        """
+        return self._plain(revision) or self._libgit2.resolve(revision)
+
+    def _plain(self, revision: str) -> CommitId | None:
+        """The commit of a name or whole id with ``~`` and ``^`` behind it; None for what is left to libgit2."""
+        match = _PLAIN.match(revision)
+        if match is None:
+            return None
+        name, steps = match.groups()
+        found = name if objectformat.is_hex_id(name) else self._named(name)
+        if found is None:
+            return None
+        found = self._peeled(found)
+        for step in _STEP.findall(steps):
+            count = int(step[1:] or 1)
+            for _ in range(count if step[0] == "~" else min(count, 1)):
+                parents = self._ancestry(found)[0] if found is not None else []
+                place = 0 if step[0] == "~" else count - 1
+                found = parents[place] if place < len(parents) else None
+        return CommitId(found) if found is not None else None
+
+    def _named(self, name: str) -> str | None:
+        for place in ("", "refs/", "refs/tags/", "refs/heads/"):
+            found = self.ref(place + name) if (place + name).startswith("refs/") else None
+            if found is not None:
+                return found
+        return None
+
+    def _peeled(self, oid: str) -> str | None:
+        """The commit that an object leads to; None if it is none, or there is no such object."""
+        raw = ObjectId(bytes.fromhex(oid))
+        while self.has(raw):
+            kind, data = self.find(raw)
+            if kind != "tag":
+                return raw.hex() if kind == "commit" else None
+            raw = ObjectId(bytes.fromhex(objectformat.parse_tag(data)[0]))
+        return None
+
+    def _ancestry(self, commit: str) -> tuple[list[str], int]:
+        kind, data = self.find(ObjectId(bytes.fromhex(commit)))
+        if kind != "commit":
+            raise Damaged(f"the history is broken: {commit} is a {kind}, no commit")
+        return objectformat.ancestry(data)
 
     def tag_message(self, ref: str) -> str | None:
         """The message of an annotated tag; None for a lightweight one."""
-        target = self._repo[self._repo.lookup_reference(ref).resolve().target]
-        return target.message.rstrip("\n") if isinstance(target, pygit2.Tag) else None
+        target = self.ref(ref)
+        if target is None:
+            raise RefNotFound(f"no such ref: {ref}")
+        kind, data = self.find(ObjectId(bytes.fromhex(target)))
+        return objectformat.parse_tag(data)[1] if kind == "tag" else None
 
     def create_tag_object(self, name: str, target: CommitId, author: Author, when: datetime, message: str) -> str:
         """Writes an annotated tag object without a ref; returns its hex id."""
-        signature = to_signature(author, when)
-        zone = f"{signature.offset // 60:+03d}{abs(signature.offset) % 60:02d}"
-        text = (
-            f"object {target}\ntype commit\ntag {name}\n"
-            f"tagger {author.name} <{author.email}> {signature.time} {zone}\n\n{message.rstrip()}\n"
-        )
-        return self._write(ObjectType.TAG, text.encode()).hex()
+        return self._objects.write("tag", objectformat.format_tag(name, target, author, when, message)).hex()
 
 
 def _remove_half_made(path: Path) -> None:
@@ -357,28 +344,3 @@ def _remove_half_made(path: Path) -> None:
     if holds_any or (path / "packed-refs").exists():
         return
     remove_tree(path)
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())
-
-
-def tree_rows(rows: list[tuple[bytes, bool, ObjectId]]) -> bytes:
-    """Encodes a small tree: ``(name, is_tree, id)`` rows in Git's order."""
-    rows.sort(key=lambda row: row[0] + b"/" if row[1] else row[0])
-    modes = {True: b"%o" % FileMode.TREE, False: b"%o" % FileMode.BLOB}
-    return b"".join(b"%s %s\0%s" % (modes[is_tree], name, oid) for name, is_tree, oid in rows)
-
-
-def _reflog_entry(entry: pygit2.RefLogEntry) -> ReflogEntry:
-    def known(oid: pygit2.Oid) -> str | None:
-        return str(oid) if any(oid.raw) else None
-
-    who = entry.committer
-    return ReflogEntry(
-        known(entry.oid_old),
-        known(entry.oid_new),
-        Author(who.name, who.email),
-        to_datetime(who.time, who.offset),
-        entry.message,
-    )

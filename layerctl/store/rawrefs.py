@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import pygit2
+from layerctl.store.refs import is_ref_name
 
 _HEX = re.compile(r"[0-9a-f]{40}\Z")
 _NOTHING = "0" * 40
@@ -35,11 +35,6 @@ def read_refs(git: Path) -> list[RawRef]:
     found = {ref.name: ref for ref in _packed(git)}
     found.update({ref.name: ref for ref in _loose(git)})
     return [found[name] for name in sorted(found)]
-
-
-def is_ref_name(name: str) -> bool:
-    """Whether a full name is one that Git takes."""
-    return bool(pygit2.reference_is_valid_name(name))
 
 
 def bad_packed_lines(git: Path) -> list[int]:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-import pygit2
-
 from layerctl.errors import RevisionNotFound
 from layerctl.model.ids import CommitId
 
@@ -53,13 +51,11 @@ class Revisions:
         Raises:
             RevisionNotFound: none, or more than one.
         """
+        spelled = self._spell(revision)
         try:
-            found = self._git.raw.revparse_single(self._spell(revision))
-            return CommitId(str(found.peel(pygit2.Commit).id))
-        except (KeyError, IndexError) as exc:
-            raise RevisionNotFound(f"no commit is called '{revision}'") from exc
-        except (ValueError, pygit2.GitError) as exc:
-            raise RevisionNotFound(f"'{revision}' does not name one commit: {_reason(exc)}") from exc
+            return self._git.resolve(spelled)
+        except RevisionNotFound as exc:
+            raise RevisionNotFound(exc.message.replace(f"'{spelled}'", f"'{revision}'", 1), hint=exc.hint) from exc
 
     def _spell(self, revision: str) -> str:
         if not revision:
@@ -97,8 +93,3 @@ class Revisions:
 def stash_refs(git: GitRepository) -> list[str]:
     """The refs of what is set aside, newest first."""
     return sorted(git.refs(STASHES), key=lambda ref: int(ref.removeprefix(STASHES)), reverse=True)
-
-
-def _reason(error: Exception) -> str:
-    text = str(error).strip().rstrip(".")
-    return text[:1].lower() + text[1:] if text else "it is malformed"

@@ -11,8 +11,8 @@ from layerctl.model.ids import CommitId, ObjectId
 from layerctl.model.operation import Operation, RefMove, Rename
 from layerctl.ops.checks.commits import resolve_tag
 from layerctl.ops.checks.survey import Survey, names_in
-from layerctl.store.rawrefs import is_ref_name
 from layerctl.store.record import load_record
+from layerctl.store.refs import is_ref_name
 
 _NAME = re.compile(r"(\d{10})\.json\Z")
 _PARKED = {"upper", "work", "mount", "worktree"}

@@ -13,11 +13,11 @@ from layerctl.store.rawrefs import (
     RawRef,
     bad_packed_lines,
     head_target,
-    is_ref_name,
     read_reflog,
     read_refs,
     reflog_names,
 )
+from layerctl.store.refs import is_ref_name
 
 if TYPE_CHECKING:
     from layerctl.ops.checks.survey import Survey

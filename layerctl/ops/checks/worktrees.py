@@ -10,8 +10,8 @@ from layerctl.layer.scan import LayerScanner
 from layerctl.model.ids import CommitId, ObjectId
 from layerctl.model.worktree import Head, WorktreeRecord
 from layerctl.ops.checks.survey import FoundWorktree, Survey, names_in
-from layerctl.store.rawrefs import is_ref_name
 from layerctl.store.record import load_record
+from layerctl.store.refs import is_ref_name
 from layerctl.store.revisions import head_ref
 from layerctl.store.worktrees import DEFAULT, Worktree, check_name
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from layerctl.ops.checks.refs import last_good
 from layerctl.ops.mends.mender import Mender, Unrepairable
-from layerctl.store.rawrefs import good_reflog_lines, is_ref_name
+from layerctl.store.rawrefs import good_reflog_lines
+from layerctl.store.refs import is_ref_name
 
 if TYPE_CHECKING:
     from layerctl.model.problem import Problem

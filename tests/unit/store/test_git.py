@@ -16,8 +16,9 @@ from layerctl.model.commit import Author
 from layerctl.model.ids import ObjectId
 from layerctl.model.operation import RefMove
 from layerctl.store import git as git_module
-from layerctl.store.git import GitRepository, to_datetime, to_signature
+from layerctl.store.git import GitRepository
 from layerctl.store.layout import Layout
+from layerctl.store.objectformat import format_signature, parse_signature
 from layerctl.store.store import Store
 
 _ANN = Author("Ann Ü", "ann@x")
@@ -173,9 +174,8 @@ def test_config_values_are_set_listed_and_removed(store: Store, layout: Layout) 
 @pytest.mark.parametrize("minutes", [0, 330, -210, 14 * 60])
 def test_a_time_keeps_its_zone(minutes: int) -> None:
     when = datetime(2026, 3, 29, 2, 30, tzinfo=timezone(timedelta(minutes=minutes)))
-    signature = to_signature(_ANN, when)
-    back = to_datetime(signature.time, signature.offset)
-    assert (back, back.utcoffset()) == (when, when.utcoffset())
+    who, back = parse_signature(format_signature(_ANN, when).encode())
+    assert (who, back, back.utcoffset()) == (_ANN, when, when.utcoffset())
 
 
 def test_a_config_that_a_killed_process_locked_can_be_set(store: Store, layout: Layout) -> None:
@@ -189,7 +189,7 @@ def test_a_config_that_a_killed_process_locked_can_be_set(store: Store, layout: 
 def test_refs_and_reflogs_are_synced_unless_that_is_off(
     store: Store, ids: list[str], sync: bool, synced: Callable[[Callable[[], object]], list[str]]
 ) -> None:
-    """libgit2 does it, so only the kernel can tell: each ref, its reflog, and their folders; deletions too."""
+    """Each ref, its reflog, and their folders; deletions too."""
     store.git.sync_refs = sync
     made = synced(lambda: store.git.move_ref(RefMove(_REF, None, ids[0], "made"), _ANN))
     moved = synced(lambda: store.git.move_ref(RefMove(_REF, ids[0], ids[1], "moved"), _ANN))
