@@ -46,6 +46,7 @@ class CommitStore:
     def __init__(self, git: GitRepository) -> None:
         self._git = git
         self._cache: dict[CommitId, ImageCommit] = {}
+        self._outlines: dict[CommitId, Outline] = {}
 
     def write(self, draft: CommitDraft) -> CommitId:
         """Stores a commit; moves no ref."""
@@ -87,10 +88,11 @@ class CommitStore:
         Raises:
             Damaged: it is missing, or no image commit.
         """
-        if commit in self._cache:
-            return Outline(self._cache[commit].parents, self._cache[commit].snapshot)
-        found, tree = self._find(commit)
-        return Outline(found.parents, tree[_ROOTFS])
+        outline = self._outlines.get(commit)
+        if outline is None:
+            found, tree = self._find(commit)
+            outline = self._outlines[commit] = Outline(found.parents, tree[_ROOTFS])
+        return outline
 
     def config(self, commit: ImageCommit) -> ImageConfig:
         """The OCI image config of a commit."""
@@ -121,7 +123,7 @@ class CommitStore:
             if kind != "commit":
                 raise _damaged(commit)
             found = objectformat.parse_commit(data)
-            tree = objectformat.parse_tree(self._git.read(found.tree))
+            tree = objectformat.parse_tree(self._git.find(found.tree)[1])
         except Damaged as exc:
             raise _damaged(commit) from exc
         if not {_CONFIG, _LAYER, _ROOTFS} <= tree.keys():
