@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from layerctl.lazy import loader
+from layerctl.lazy import loader as _loader
 
 if TYPE_CHECKING:
     from layerctl.errors import LayerctlError
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 #: ``layerctl --version`` must not load libgit2.
-__getattr__ = loader(
+__getattr__ = _loader(
     __name__,
     {
         "Aspect": "model.change",
