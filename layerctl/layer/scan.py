@@ -88,9 +88,12 @@ class LayerScanner:
         result = ScanDir(self._entry(status, Kind.DIR, fd, names), opaque=self._is_opaque(fd, names, path))
         prefix = path + b"/" if path else b""
         below: list[bytes] = []
-        for name in map(os.fsencode, os.listdir(fd)):
+        with os.scandir(fd) as found:
+            items = list(found)
+        for item in items:
+            name = os.fsencode(item.name)
             try:
-                self._child(fd, name, prefix, result, below)
+                self._child(fd, name, item, prefix + name, result, below)
             except (OSError, UnsafeWriteLayer) as exc:
                 self._tolerate(exc, prefix + name)
         for name in below:  # fd may be closed by now: a tree can have more levels than a process has descriptors
@@ -107,38 +110,53 @@ class LayerScanner:
             raise error
         self._unreadable(path, error)
 
-    def _child(self, fd: int, name: bytes, prefix: bytes, into: ScanDir, below: list[bytes]) -> None:
+    def _child(
+        self, fd: int, name: bytes, item: os.DirEntry[str], path: RootPath, into: ScanDir, below: list[bytes]
+    ) -> None:
         self._count += 1
         if self._count % 1024 == 0:
             self._progress("scanning", self._count, None)
+        if item.is_dir(follow_symlinks=False):  # the directory itself says so, which costs no call
+            below.append(name)
+            return
+        entry = self._file(fd, name, path) if item.is_file(follow_symlinks=False) else self._special(fd, name, path)
+        if entry is None:
+            into.whiteouts.add(name)
+        else:
+            into.files[name] = entry
+
+    def _special(self, fd: int, name: bytes, path: RootPath) -> Entry | None:
+        """What is neither a regular file nor a directory; None for a whiteout."""
         status = os.stat(name, dir_fd=fd, follow_symlinks=False)
         if is_whiteout(status):
-            into.whiteouts.add(name)
-        elif stat.S_ISDIR(status.st_mode):
-            below.append(name)
-        else:
-            entry = self._leaf(fd, name, prefix + name, status)
-            if entry is None:
-                into.whiteouts.add(name)
-            else:
-                into.files[name] = entry
-
-    def _leaf(self, fd: int, name: bytes, path: RootPath, status: os.stat_result) -> Entry | None:
-        inode = (status.st_dev, status.st_ino)
-        if inode in self._first:
-            self._inodes[inode].append(path)
-            return self._first[inode]
+            return None
         kind = kind_of(status.st_mode)
-        if kind is Kind.FILE:
-            entry = self._file(fd, name, path)
-        else:
-            target = os.readlink(name, dir_fd=fd) if kind is Kind.SYMLINK else None
-            place = path_in(fd, name)
-            entry = self._entry(status, kind, place, list_xattrs(place), target=target)
-        if status.st_nlink > 1 and entry is not None:
+        if kind is Kind.DIR or kind is Kind.FILE:
+            raise FileNotFoundError(errno.ENOENT, "something else by now", os.fsdecode(path))
+        known = self._link_to(status, path)
+        if known is not None:
+            return known
+        target = os.readlink(name, dir_fd=fd) if kind is Kind.SYMLINK else None
+        place = path_in(fd, name)
+        entry = self._entry(status, kind, place, list_xattrs(place), target=target)
+        self._remember(status, path, entry)
+        return entry
+
+    def _link_to(self, status: os.stat_result, path: RootPath) -> Entry | None:
+        """The entry of an inode that was read already, under another path."""
+        if status.st_nlink < 2:
+            return None
+        inode = (status.st_dev, status.st_ino)
+        known = self._first.get(inode)
+        if known is not None:
+            self._inodes[inode].append(path)
+        return known
+
+    def _remember(self, status: os.stat_result, path: RootPath, entry: Entry) -> None:
+        if status.st_nlink > 1:
+            inode = (status.st_dev, status.st_ino)
             self._first[inode] = entry
             self._inodes[inode] = [path]
-        return entry
 
     def _file(self, dir_fd: int, name: bytes, path: RootPath) -> Entry | None:
         fd = open_regular(dir_fd, name) if self._tolerant else os.open(name, _OPEN_FILE, dir_fd=dir_fd)
@@ -146,6 +164,9 @@ class LayerScanner:
             status = os.fstat(fd)
             if not stat.S_ISREG(status.st_mode):
                 raise FileNotFoundError(errno.ENOENT, "no regular file any more", os.fsdecode(path))
+            known = self._link_to(status, path)
+            if known is not None:
+                return known
             names = list_xattrs(fd)
             if names and self._file_marks(fd, names, path, status):
                 return None
@@ -153,7 +174,9 @@ class LayerScanner:
             size = status.st_size
             if digest is None:
                 digest, size = digest_fd(fd, size, at_most=size if self._tolerant else None)
-            return self._entry(status, Kind.FILE, fd, names, size=size, digest=digest)
+            entry = self._entry(status, Kind.FILE, fd, names, size=size, digest=digest)
+            self._remember(status, path, entry)
+            return entry
         finally:
             os.close(fd)
 

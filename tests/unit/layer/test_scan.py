@@ -6,17 +6,16 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from layerctl.errors import UnsafeWriteLayer
-from layerctl.layer import scan as scan_module
 from layerctl.layer.content import digest_bytes
 from layerctl.layer.scan import LayerScanner
 from layerctl.layer.xattrs import XattrNamespace
-from layerctl.model.entry import Kind
+from layerctl.model.entry import Entry, Kind
 from layerctl.model.ids import Digest
 from layerctl.model.scan import Scan
 from tests.support import rootfs
@@ -270,23 +269,25 @@ def test_a_remembered_digest_saves_reading(overlay: Overlay) -> None:
     assert asked == [(b"a", 1)]
 
 
-def _scan_while(top: Path, monkeypatch: pytest.MonkeyPatch, name: str, disturb: object) -> Scan:
-    """A tolerant scan during which something happens between the status of ``name`` and its opening."""
-    kind_of = scan_module.kind_of
-    happened = []
-
-    def disturbed(mode: int) -> Kind:
-        if not happened and os.path.lexists(top / name):
-            happened.append(name)
-            disturb(top / name)  # type: ignore[operator]
-        return kind_of(mode)
-
-    monkeypatch.setattr(scan_module, "kind_of", disturbed)
+def _scan_while(top: Path, monkeypatch: pytest.MonkeyPatch, name: str, disturb: Callable[[Path], object]) -> Scan:
+    """Scans what somebody is at work in: ``name`` is disturbed between the listing and the reading of it."""
+    _disturb(top, monkeypatch, name, disturb)
     fd = os.open(top, os.O_RDONLY)
     try:
         return LayerScanner(XattrNamespace.TRUSTED, tolerant=True).scan(fd)
     finally:
         os.close(fd)
+
+
+def _disturb(top: Path, monkeypatch: pytest.MonkeyPatch, name: str, disturb: Callable[[Path], object]) -> None:
+    real = LayerScanner._file
+
+    def disturbed(scanner: LayerScanner, dir_fd: int, here: bytes, path: bytes) -> Entry | None:
+        if path == os.fsencode(name):
+            disturb(top / name)
+        return real(scanner, dir_fd, here, path)
+
+    monkeypatch.setattr(LayerScanner, "_file", disturbed)
 
 
 def test_a_file_that_vanishes_while_it_is_read_is_left_out(overlay: Overlay, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -324,7 +325,7 @@ def test_a_file_that_turns_into_something_else_while_it_is_read_stops_nothing(
 
 def test_a_still_layer_that_moves_is_an_error(overlay: Overlay, monkeypatch: pytest.MonkeyPatch) -> None:
     (overlay.lower / "a").write_text("x")
-    monkeypatch.setattr(scan_module, "kind_of", lambda mode: ((overlay.lower / "a").unlink(), Kind.FILE)[1])
+    _disturb(overlay.lower, monkeypatch, "a", Path.unlink)
     with pytest.raises(FileNotFoundError):
         scanned(overlay.lower)
 
