@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -63,6 +64,7 @@ class Context:
         holders: Sequence[int] = (),
     ) -> Context:
         """See :meth:`layerctl.ops.repository.Repository.open`."""
+        start = Path(os.path.abspath(start))  # what is found must hold wherever the process goes
         layout = find_repository(start)
         store = Store(layout, holders)
         store.recover()

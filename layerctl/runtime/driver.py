@@ -75,7 +75,7 @@ class ExecCall:
 class Runtime(Control):
     """:class:`Control`, and what starts commands."""
 
-    def run(self, bundle: Bundle, *, stdio: Stdio = _INHERIT) -> RunResult:
+    def run(self, bundle: Bundle, *, stdio: Stdio = _INHERIT, seconds: float | None = None) -> RunResult:
         """Runs a container in the foreground, to its end, and deletes its state whatever happens.
 
         Signals that this process gets go to the container (from the main thread only). Without a terminal, runc gives
@@ -85,6 +85,7 @@ class Runtime(Control):
         Args:
             bundle: a fresh one.
             stdio: the caller's streams.
+            seconds: how long it may take; then all of it is killed.
 
         Raises:
             AlreadyExists: there is a container of that name.
@@ -93,7 +94,7 @@ class Runtime(Control):
         container = self._unused(bundle)
         args = [f"--bundle={bundle.path}", str(container)]
         try:
-            return self._foreground("run", args, bundle.path, tty=bundle.spec.process.tty, stdio=stdio)
+            return self._foreground("run", args, bundle.path, tty=bundle.spec.process.tty, stdio=stdio, seconds=seconds)
         finally:
             self.delete(container, force=True)
 
@@ -145,11 +146,22 @@ class Runtime(Control):
             raise AlreadyExists(f"a container {bundle.spec.id} exists already")
         return bundle.spec.id
 
-    def _foreground(self, verb: str, args: Sequence[str], scratch: Path, *, tty: bool, stdio: Stdio) -> RunResult:
+    def _foreground(
+        self,
+        verb: str,
+        args: Sequence[str],
+        scratch: Path,
+        *,
+        tty: bool,
+        stdio: Stdio,
+        seconds: float | None = None,
+    ) -> RunResult:
         if tty and not os.isatty(stdio.stdin_fd):
             raise UsageError("the input device is not a terminal", hint="leave out the option that asks for one")
         argv = self._launch(verb, scratch, *args)
-        returncode = run_foreground(argv, env=RUNTIME_ENV, stdio=stdio, tty=tty, pid_file=scratch / "pid")
+        returncode = run_foreground(
+            argv, env=RUNTIME_ENV, stdio=stdio, tty=tty, pid_file=scratch / "pid", seconds=seconds
+        )
         return _result(returncode, scratch)
 
     @contextmanager
@@ -173,9 +185,9 @@ class Runtime(Control):
         return self._argv(f"--log={scratch / 'log.json'}", verb, f"--pid-file={scratch / 'pid'}", *args)
 
 
-def _result(returncode: int, scratch: Path) -> RunResult:
+def _result(returncode: int | None, scratch: Path) -> RunResult:
     """The pid file tells a command's status 1 from the runtime's own: it is there once the command has started."""
-    if returncode <= 0 or (scratch / "pid").exists():
+    if returncode is None or returncode <= 0 or (scratch / "pid").exists():
         return ended(returncode)
     log = scratch / "log.json"
     return failed_to_start(log.read_text(errors="replace") if log.exists() else "")
