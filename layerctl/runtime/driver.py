@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from signal import SIGKILL
 from typing import TYPE_CHECKING
 
 from layerctl.errors import AlreadyExists, NoRuntime, UsageError
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from layerctl.runtime.ids import ContainerId
 
 _INHERIT = Stdio()
+_ATTEND = (sys.executable, "-I", "-S", str(Path(__file__).with_name("attend.py")))
 
 
 def find_runtime(names: Sequence[str] = ("runc", "crun"), *, search_path: str) -> Path:
@@ -51,8 +52,8 @@ class ExecCall:
     """One more command in a running container, to be started by the caller.
 
     Attributes:
-        argv: the runtime's call.
-        environment: the runtime's own.
+        argv: what to call; it ends with the command, whatever that leaves in the background.
+        environment: for the call.
         scratch: where the runtime writes what it has to say.
     """
 
@@ -61,10 +62,9 @@ class ExecCall:
     scratch: Path
 
     def signal(self, number: int) -> None:
-        """Kills the command along with the runtime's call; any other signal the runtime passes on itself."""
-        if number == SIGKILL:
-            with suppress(FileNotFoundError, ValueError, ProcessLookupError):
-                os.kill(int((self.scratch / "pid").read_text()), number)
+        """Sends the command a signal, if it has started."""
+        with suppress(FileNotFoundError, ValueError, ProcessLookupError):
+            os.kill(int((self.scratch / "pid").read_text()), number)
 
     def failure(self, status: int) -> str | None:
         """Why the command never started; None if it did."""
@@ -109,12 +109,15 @@ class Runtime(Control):
 
     @contextmanager
     def exec_call(self, container: ContainerId, process: Process) -> Iterator[ExecCall]:
-        """The same for a caller that starts it itself, with pipes and a time limit of its own."""
+        """The same for a caller that starts it itself, with a time limit of its own.
+
+        The command has the streams that the caller gives the call: pipes, never a file of the host's.
+        """
         with self._scratch() as scratch:
             document = scratch / "process.json"
             write_json(document, build_process(process))
-            argv = self._launch("exec", scratch, f"--process={document}", str(container))
-            yield ExecCall(argv, RUNTIME_ENV, scratch)
+            argv = self._launch("exec", scratch, "--detach", f"--process={document}", str(container))
+            yield ExecCall((*_ATTEND, str(scratch / "pid"), *argv), RUNTIME_ENV, scratch)
 
     def start(self, bundle: Bundle) -> RunResult:
         """Starts a container in the background: no stdin, output in the bundle's files.
