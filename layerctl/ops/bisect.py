@@ -38,12 +38,12 @@ def start(context: Context, bad: str | None, good: Sequence[str], *, checkout: b
             raise Conflict("a search is going on already", hint="'layerctl bisect reset' ends it")
         if context.head() is None or context.worktree.record.base is None:
             raise NothingToCommit("nothing is checked out yet", hint="'layerctl checkout' mounts a commit")
-        if checkout:
-            _check_clean(context)
         state = Bisection(context.worktree.head_text, checkout)
         if bad is not None:
             state = state.with_mark(Mark.BAD, [context.revisions.resolve(bad)])
             state = state.with_mark(Mark.GOOD, [context.revisions.resolve(revision) for revision in good])
+        if checkout:
+            _check_clean(context)
         return _go_on(context, state)
 
 

@@ -13,7 +13,7 @@ from layerctl.errors import ContainerRunning, NoPrivilege, UsageError
 from layerctl.layer.xattrs import XattrNamespace
 from layerctl.mount.overlay import OverlaySpec
 from layerctl.mount.worktree import WorktreeMount
-from layerctl.ops.container import note_container, running, runtime_of, state_folder
+from layerctl.ops.container import forget_container, note_container, running, runtime_of, state_folder
 from layerctl.ops.hooking import hooks_of
 from layerctl.ops.rootfs import ensure_mounted, prepare_write_layer
 from layerctl.runtime import (
@@ -116,7 +116,7 @@ def _run_here(context: Context, request: RunRequest) -> RunResult:
         result = runtime_of(context).run(bundle, stdio=request.stdio, seconds=request.seconds)
     finally:
         bundle.remove()
-        note_container(context, None)
+        forget_container(context, spec.id.name)
     hooks.run("post-run")
     return result
 

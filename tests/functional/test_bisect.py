@@ -143,6 +143,8 @@ def test_start_wants_a_clean_rootfs(repo: Repo) -> None:
     before = repo.recorded()
     assert "stash" in repo.cli.fails(1, "bisect", "start", "HEAD", "HEAD~1").stderr
     assert repo.recorded() == before
+    assert "no commit is called 'nope'" in repo.cli.fails(3, "bisect", "start", "nope", "HEAD~1").stderr
+    assert "no commit is called 'nope'" in repo.cli.fails(3, "bisect", "start", "HEAD", "nope").stderr
     assert repo.cli.json("bisect", "start", "--no-checkout", "HEAD", "HEAD~1")["state"] == "found"
 
 
