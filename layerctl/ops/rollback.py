@@ -55,8 +55,9 @@ def _parents_back(context: Context, start: CommitId, count: int) -> CommitId:
     for done in range(count):
         parent = context.store.commits.read(here).parent
         if parent is None:
+            few = f"HEAD has only {done} ancestor{'s'[: done != 1]}" if done else "HEAD is a base image"
             raise RevisionNotFound(
-                f"HEAD has only {done} ancestor{'s'[: done != 1]}: there is nothing before {here.short}",
+                f"{few}: there is nothing before {here.short}",
                 hint="'layerctl rollback HEAD' drops just the uncommitted changes",
             )
         here = parent

@@ -95,7 +95,9 @@ def test_rollback_beyond_the_base_image_is_refused(three: Repo) -> None:
 
 def test_rollback_of_a_base_image_is_refused(repo: Repo) -> None:
     repo.write("etc/new", "kept")
-    repo.cli.fails(3, "rollback")
+    result = repo.cli.fails(3, "rollback")
+    assert f"HEAD is a base image: there is nothing before {repo.head()[:7]}\n" in result.stderr
+    assert "'layerctl rollback HEAD' drops just the uncommitted changes" in result.stderr
     assert repo.changes() == {"etc/new": "A"}
 
 
