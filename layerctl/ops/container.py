@@ -58,7 +58,8 @@ def forget_container(context: Context, container: str) -> None:
 
     That it stays there does no harm: whether it runs is asked of the runtime.
     """
-    with suppress(Busy, WorktreeNotFound), context.applying():
+    with suppress(Busy, WorktreeNotFound), context.store.lock.apply():
+        context.store.journal.recover()
         record = context.worktree.record
         if record.container == container:
             _write(context, replace(record, container=None))
