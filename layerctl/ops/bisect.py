@@ -200,7 +200,8 @@ def _step(context: Context, state: Bisection) -> BisectResult:
     if not suspects:
         raise Conflict(
             f"{bad.short} cannot be the bad one: it is good, or a good commit descends from it",
-            hint="were good and bad mixed up? 'layerctl bisect log' shows what was said",
+            hint="were good and bad mixed up?"
+            + (" 'layerctl bisect log' shows what was said" if _text(context) is not None else ""),
         )
     parents = {commit: context.store.commits.read(commit).parents for commit in suspects}
     commit = midpoint(suspects, parents, set(skipped))

@@ -126,7 +126,7 @@ def test_what_stops_it(twelve: Repo) -> None:
     twelve.cli.fails(2, "bisect", "good")
     assert twelve.cli("bisect", "bad", "12").lines == ["Bisecting: now name a good commit"]
     twelve.cli.fails(3, "bisect", "good", "nope")
-    assert "mixed up" in twelve.cli.fails(4, "bisect", "good", "12").stderr
+    assert "mixed up? 'layerctl bisect log'" in twelve.cli.fails(4, "bisect", "good", "12").stderr
     twelve.cli("bisect", "good", "1")
     stopped = twelve.cli.run("bisect", "run", "sh", "-c", f"[ $(cat /srv/n) != 4 ] || exit 130; {TEST}", code=1)
     assert "status 130" in stopped.stderr
@@ -156,6 +156,7 @@ def test_start_wants_a_clean_rootfs(repo: Repo) -> None:
     before = repo.recorded()
     assert "stash" in repo.cli.fails(1, "bisect", "start", "HEAD", "HEAD~1").stderr
     assert repo.recorded() == before
+    assert repo.cli.fails(4, "bisect", "start", "--no-checkout", "HEAD~1", "HEAD").stderr.endswith("mixed up?\n")
     assert "no commit is called 'nope'" in repo.cli.fails(3, "bisect", "start", "nope", "HEAD~1").stderr
     assert "no commit is called 'nope'" in repo.cli.fails(3, "bisect", "start", "HEAD", "nope").stderr
     assert repo.cli.json("bisect", "start", "--no-checkout", "HEAD", "HEAD~1")["state"] == "found"
