@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from layerctl.model.operation import Operation
     from layerctl.ops.repository import Repository
     from layerctl.ops.run import RunRequest
+    from layerctl.runtime import RunResult, Stdio
 
 __version__ = "0.1.0"
 
@@ -50,6 +51,8 @@ __getattr__ = _loader(
         "Quiescence": "model.layer",
         "Repository": "ops.repository",
         "RunRequest": "ops.run",
+        "RunResult": "runtime.result",
+        "Stdio": "runtime.foreground",
     },
 )
 
@@ -70,5 +73,7 @@ __all__ = [
     "Quiescence",
     "Repository",
     "RunRequest",
+    "RunResult",
+    "Stdio",
     "__version__",
 ]

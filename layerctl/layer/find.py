@@ -1,4 +1,4 @@
-"""Which regular files a layer holds at or below a path."""
+"""What a layer holds, by its kind or by its name."""
 
 from __future__ import annotations
 
@@ -27,16 +27,25 @@ def regular_files(root: int, top: RootPath) -> Iterator[RootPath]:
     with DirHandles(root) as handles:
         if _is_regular(handles, top):
             yield top
-        todo = [top]
-        while todo:
-            path = todo.pop()
-            prefix = path + b"/" if path else b""
-            for entry in _entries(handles, path):
-                name = os.fsencode(entry.name)
-                if entry.is_dir(follow_symlinks=False):
-                    todo.append(prefix + name)
-                elif entry.is_file(follow_symlinks=False):
-                    yield prefix + name
+        yield from (path for path, entry in _below(handles, top) if entry.is_file(follow_symlinks=False))
+
+
+def named(root: int, name: bytes) -> Iterator[RootPath]:
+    """Paths of everything that has a name, in no order; otherwise as :func:`regular_files`."""
+    with DirHandles(root) as handles:
+        yield from (path for path, entry in _below(handles, b"") if os.fsencode(entry.name) == name)
+
+
+def _below(handles: DirHandles, top: RootPath) -> Iterator[tuple[RootPath, os.DirEntry[str]]]:
+    todo = [top]
+    while todo:
+        path = todo.pop()
+        prefix = path + b"/" if path else b""
+        for entry in _entries(handles, path):
+            below = prefix + os.fsencode(entry.name)
+            if entry.is_dir(follow_symlinks=False):
+                todo.append(below)
+            yield below, entry
 
 
 def _entries(handles: DirHandles, path: RootPath) -> list[os.DirEntry[str]]:

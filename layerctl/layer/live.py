@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -33,10 +32,12 @@ class LiveTree:
 
     Args:
         root_fd: its root; stays the caller's.
+        temporary: the name of what is being made, one thing at a time; nothing else has it.
     """
 
-    def __init__(self, root_fd: int) -> None:
+    def __init__(self, root_fd: int, temporary: bytes) -> None:
         self._handles = DirHandles(root_fd)
+        self._temporary = temporary
         self._root_fd = root_fd
         self._device = os.fstat(root_fd).st_dev
 
@@ -114,7 +115,7 @@ class LiveTree:
         """A directory, and a name in it for something that then takes a path's place."""
         parent, name = split(path)
         dir_fd = self._directory(parent)
-        temporary = b".layerctl-" + secrets.token_hex(8).encode()
+        temporary = self._temporary
         try:
             yield dir_fd, temporary
             with _explained(path):

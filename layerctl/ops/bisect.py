@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 _SKIP_STATUS = 125
 _FIRST_STOP_STATUS = 128
+_NO_COMMAND = (126, 127)
+_KINDS = {0: Mark.GOOD, _SKIP_STATUS: Mark.SKIP}
 
 #: Told of each test of ``bisect run``.
 Report = Callable[[BisectTest], None]
@@ -38,12 +40,12 @@ def start(context: Context, bad: str | None, good: Sequence[str], *, checkout: b
             raise Conflict("a search is going on already", hint="'layerctl bisect reset' ends it")
         if context.head() is None or context.worktree.record.base is None:
             raise NothingToCommit("nothing is checked out yet", hint="'layerctl checkout' mounts a commit")
-        if checkout:
-            _check_clean(context)
         state = Bisection(context.worktree.head_text, checkout)
         if bad is not None:
             state = state.with_mark(Mark.BAD, [context.revisions.resolve(bad)])
             state = state.with_mark(Mark.GOOD, [context.revisions.resolve(revision) for revision in good])
+        if checkout:
+            _check_clean(context)
         return _go_on(context, state)
 
 
@@ -82,10 +84,16 @@ def run_tests(context: Context, request: RunRequest, report: Report) -> BisectRe
             "a bad and a good commit have to be known first",
             hint="'layerctl bisect bad REV', 'layerctl bisect good REV'",
         )
+    tried = False
     try:
         while found.state == "testing":
             assert found.commit is not None
-            kind = _test(context, request, found.commit, report)
+            status = _status(context, request, found.commit)
+            if status in _NO_COMMAND and not tried:
+                _check_command(context, request, found.good[-1])
+            tried = True
+            kind = _KINDS.get(status, Mark.BAD)
+            report(BisectTest(found.commit, status, kind))
             state = state.with_mark(kind, [found.commit])
             found = _step(context, state)
     finally:
@@ -94,7 +102,7 @@ def run_tests(context: Context, request: RunRequest, report: Report) -> BisectRe
     return found
 
 
-def _test(context: Context, request: RunRequest, commit: CommitId, report: Report) -> Mark:
+def _status(context: Context, request: RunRequest, commit: CommitId) -> int:
     result = run(context, replace(request, revision=commit.hex))
     if result.failure is not None and result.status == _SKIP_STATUS:
         raise RuntimeFailed(f"cannot test {commit.short}: {result.failure}", hint=result.hint)
@@ -103,10 +111,17 @@ def _test(context: Context, request: RunRequest, commit: CommitId, report: Repor
             f"the command ended with status {result.status} at {commit.short}: the search stops",
             hint="run it again, or say what you know with 'layerctl bisect good', 'bad' or 'skip'",
         )
-    kinds = {0: Mark.GOOD, _SKIP_STATUS: Mark.SKIP}
-    kind = kinds.get(result.status, Mark.BAD)
-    report(BisectTest(commit, result.status, kind))
-    return kind
+    return result.status
+
+
+def _check_command(context: Context, request: RunRequest, good: CommitId) -> None:
+    """Tells a commit in which the command is missing from a command that is missing everywhere, as Git 2.36 does."""
+    status = _status(context, request, good)
+    if status in _NO_COMMAND:
+        raise Declined(
+            f"the command ended with status {status} at {good.short} too, which is good: the search stops",
+            hint="it runs in the rootfs: name a program of the rootfs, or show it one with -v SRC:DST:ro",
+        )
 
 
 def _save(context: Context, before: Bisection, state: Bisection) -> None:
@@ -185,7 +200,8 @@ def _step(context: Context, state: Bisection) -> BisectResult:
     if not suspects:
         raise Conflict(
             f"{bad.short} cannot be the bad one: it is good, or a good commit descends from it",
-            hint="were good and bad mixed up? 'layerctl bisect log' shows what was said",
+            hint="were good and bad mixed up?"
+            + (" 'layerctl bisect log' shows what was said" if _text(context) is not None else ""),
         )
     parents = {commit: context.store.commits.read(commit).parents for commit in suspects}
     commit = midpoint(suspects, parents, set(skipped))

@@ -6,14 +6,16 @@ The runtime's modules are loaded where they are needed: most worktrees have no c
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from layerctl.errors import ContainerRunning
+from layerctl.errors import Busy, ContainerRunning, WorktreeNotFound
 from layerctl.store.worktrees import record_text
 
 if TYPE_CHECKING:
+    from layerctl.model.worktree import WorktreeRecord
     from layerctl.ops.context import Context
     from layerctl.runtime import ContainerId, Runtime
 
@@ -46,13 +48,24 @@ def running(context: Context) -> str | None:
     return container if state is not None and state.is_alive else None
 
 
-def note_container(
-    context: Context, container: str | None, targets: tuple[tuple[str, bool], ...] | None = None
-) -> None:
-    """Remembers which container runs in the worktree."""
-    record = replace(context.worktree.record, container=container)
-    if targets is not None:
-        record = replace(record, targets=targets)
+def note_container(context: Context, container: str, targets: tuple[tuple[str, bool], ...]) -> None:
+    """Remembers which container runs in the worktree; called with the worktree locked."""
+    _write(context, replace(context.worktree.record, container=container, targets=targets))
+
+
+def forget_container(context: Context, container: str) -> None:
+    """Takes a container that has ended out of the record, which an operation may be about to replace.
+
+    That it stays there does no harm: whether it runs is asked of the runtime.
+    """
+    with suppress(Busy, WorktreeNotFound), context.store.lock.apply():
+        context.store.journal.recover()
+        record = context.worktree.record
+        if record.container == container:
+            _write(context, replace(record, container=None))
+
+
+def _write(context: Context, record: WorktreeRecord) -> None:
     path = context.worktree.folder / "worktree.json"
     context.store.durability.write(path, record_text(record, context.layout).encode())
 
@@ -65,11 +78,10 @@ def refuse_running(context: Context) -> None:
 
 
 def stop_running(context: Context) -> None:
-    """Ends the worktree's container, if one runs."""
+    """Ends the worktree's container, if one runs. Whoever ran it takes it out of the record."""
     container = running(context)
     if container is not None:
         runtime_of(context).delete(_id(container), force=True)
-        note_container(context, None)
 
 
 def freezer(context: Context, pause: bool) -> Callable[[], Callable[[], None] | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -63,6 +64,7 @@ class Context:
         holders: Sequence[int] = (),
     ) -> Context:
         """See :meth:`layerctl.ops.repository.Repository.open`."""
+        start = Path(os.path.abspath(start))  # what is found must hold wherever the process goes
         layout = find_repository(start)
         store = Store(layout, holders)
         store.recover()
@@ -119,9 +121,25 @@ class Context:
             yield self.store.journal.next_number()
 
     def perform(
-        self, number: int, verb: str, moves: Sequence[Move], *, description: str = "", undoes: int | None = None
+        self,
+        number: int,
+        verb: str,
+        moves: Sequence[Move],
+        *,
+        description: str = "",
+        undoes: int | None = None,
+        ready: Callable[[], None] = lambda: None,
     ) -> None:
-        """Makes an operation happen, if the hook that is asked does not refuse; only inside :meth:`applying`."""
+        """Makes an operation happen, if the hook that is asked does not refuse; only inside :meth:`applying`.
+
+        Args:
+            number: from :meth:`applying`.
+            verb: for the operation log.
+            moves: what it does.
+            description: for people; by default what the user typed.
+            undoes: the operation that it takes back, if there is one.
+            ready: called when nothing stands against it any more.
+        """
         from layerctl.ops.hooking import transaction  # noqa: PLC0415 - which needs this module
 
         operation = Operation(
@@ -135,6 +153,7 @@ class Context:
         )
         self.store.journal.check(operation)
         with transaction(self, operation):
+            ready()
             self.store.journal.perform(operation)
 
 

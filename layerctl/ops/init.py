@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def init(directory: Path, *, branch: str = "main", author: Author | None = None) -> Context:
     """See :meth:`layerctl.ops.repository.Repository.init`."""
-    layout = Layout(directory.absolute() / REPOSITORY_DIR)
+    layout = Layout(Path(os.path.abspath(directory)) / REPOSITORY_DIR)
     GitRepository.check_ref_name(f"refs/heads/{branch}")
     if layout.format_file.exists():
         check_format(layout)

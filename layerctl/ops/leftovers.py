@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 def clean_up(context: Context) -> None:
     """Puts the worktree's mount right and deletes what nobody needs; cheap when nothing was left."""
     settle(context)
+    if context.worktree.restoring.exists():
+        from layerctl.ops.halves import remove_half  # noqa: PLC0415 - hardly ever needed
+
+        remove_half(context)
     sweep(context)
 
 

@@ -279,8 +279,14 @@ class Repository(History, Names, Recovery, Upkeep):
 
         return restore_operation(self._context, number)
 
-    def run(self, request: RunRequest) -> RunResult:
-        """Runs a command in a container on the rootfs, in the foreground."""
+    def run(self, request: RunRequest, *, capture_output: bool = False) -> RunResult:
+        """Runs a command in a container on the rootfs, in the foreground.
+
+        Args:
+            request: what to run.
+            capture_output: the result has the command's output and error output (of each the first 16 MiB) instead of
+                the caller's; its input is empty unless the request's ``stdio`` names one.
+        """
         from layerctl.ops.run import run  # noqa: PLC0415
 
-        return run(self._context, request)
+        return run(self._context, request, capture_output=capture_output)

@@ -15,6 +15,7 @@ from layerctl.model.entry import Entry, Kind
 from layerctl.model.listing import parse_entry
 from layerctl.model.recovery import RestoreResult
 from layerctl.mount.table import Mount, read_mounts
+from layerctl.ops.halves import half_made
 from layerctl.ops.paths import is_below
 from layerctl.ops.rootfs import View, ensure_mounted, read_view
 from layerctl.snapshot.compare import compare
@@ -167,14 +168,14 @@ def _plan_times(plan: Plan, view: View, target: ObjectId, source: ObjectId, path
 
 
 def _carry_out(context: Context, commit: ImageCommit, plan: Plan) -> None:
-    with ExitStack() as stack:
+    with half_made(context) as temporary, ExitStack() as stack:
         roots = stack.enter_context(context.store.layers.open_stack(commit.id))
         place = LinkPlacer((), None, below=roots)
         stack.callback(place.close)
         root = os.open(context.worktree.mountpoint, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         stack.callback(os.close, root)
         try:
-            apply_plan(plan, stack.enter_context(LiveTree(root)), place)
+            apply_plan(plan, stack.enter_context(LiveTree(root, temporary)), place)
         except (FileNotFoundError, NotADirectoryError) as exc:
             raise Busy("the rootfs was changed meanwhile", hint="restore again; what was restored stays") from exc
     if not context.worktree.record.volatile:

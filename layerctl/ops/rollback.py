@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from layerctl.model.operation import Move
     from layerctl.ops.context import Context
 
+_CHECK_OUT = "'layerctl checkout' mounts a commit"
+
 
 def rollback(context: Context, revision: str | None, *, count: int, discard: bool, stop: bool) -> RollbackResult:
     """See :meth:`layerctl.ops.repository.Repository.rollback`."""
@@ -24,14 +26,12 @@ def rollback(context: Context, revision: str | None, *, count: int, discard: boo
     with context.changing_worktree():
         old = context.head()
         if old is None or context.worktree.record.base is None:
-            raise NothingToCommit("nothing to roll back: nothing is checked out yet")
+            raise NothingToCommit("nothing to roll back: nothing is checked out", hint=_CHECK_OUT)
         new = _target(context, old, revision, count)
         hooks.run("pre-rollback", old=old.hex, new=new.hex)
-        if stop:
-            stop_running(context)
-        refuse_running(context)
-        parked = has_changes(context) and not discard
-        number = _perform(context, old, new, discard=discard)
+        if not stop:
+            refuse_running(context)
+        number, parked = _perform(context, old, new, discard=discard)
     hooks.run("post-rollback", old=old.hex, new=new.hex)
     record, head = context.worktree.record, context.worktree.head
     return RollbackResult(old, new, number, parked, head.branch, record.mountpoint)
@@ -55,16 +55,24 @@ def _parents_back(context: Context, start: CommitId, count: int) -> CommitId:
     for done in range(count):
         parent = context.store.commits.read(here).parent
         if parent is None:
+            few = f"HEAD has only {done} ancestor{'s'[: done != 1]}" if done else "HEAD is a base image"
             raise RevisionNotFound(
-                f"HEAD has only {done} ancestor{'s'[: done != 1]}: there is nothing before {here.short}",
+                f"{few}: there is nothing before {here.short}",
                 hint="'layerctl rollback HEAD' drops just the uncommitted changes",
             )
         here = parent
     return here
 
 
-def _perform(context: Context, old: CommitId, new: CommitId, *, discard: bool) -> int:
+def _perform(context: Context, old: CommitId, new: CommitId, *, discard: bool) -> tuple[int, bool]:
+    """Returns the operation's number, and whether uncommitted changes were parked."""
     context.store.layers.stack(new, context.progress)
+    parked = False
+
+    def ready() -> None:
+        nonlocal parked
+        stop_running(context)
+        parked = has_changes(context) and not discard
 
     def moves(number: int) -> list[Move]:
         if old == new:
@@ -73,4 +81,5 @@ def _perform(context: Context, old: CommitId, new: CommitId, *, discard: bool) -
 
     with context.store.staging("rollback") as staging:
         fresh = prepare_write_layer(context, staging, new)
-        return switch(context, "rollback", new, fresh, moves, drop=staging if discard else None)
+        number = switch(context, "rollback", new, fresh, moves, drop=staging if discard else None, ready=ready)
+    return number, parked

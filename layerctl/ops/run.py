@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ from layerctl.errors import ContainerRunning, NoPrivilege, UsageError
 from layerctl.layer.xattrs import XattrNamespace
 from layerctl.mount.overlay import OverlaySpec
 from layerctl.mount.worktree import WorktreeMount
-from layerctl.ops.container import note_container, running, runtime_of, state_folder
+from layerctl.ops.container import forget_container, note_container, running, runtime_of, state_folder
 from layerctl.ops.hooking import hooks_of
 from layerctl.ops.rootfs import ensure_mounted, prepare_write_layer
 from layerctl.runtime import (
@@ -25,6 +25,7 @@ from layerctl.runtime import (
     Process,
     RunResult,
     Stdio,
+    capturing,
     environment,
     missing_targets,
     resolve_user,
@@ -56,6 +57,7 @@ class RunRequest:
         entrypoint: instead of the image's; empty for none.
         hostname: instead of the container's id.
         stdio: what the command gets as standard input, output and error.
+        seconds: how long it may take; then it is killed, with all that it started, and its status is 124.
     """
 
     argv: tuple[str, ...] = ()
@@ -72,10 +74,19 @@ class RunRequest:
     entrypoint: str | None = None
     hostname: str | None = None
     stdio: Stdio = field(default_factory=Stdio)
+    seconds: float | None = None
 
 
-def run(context: Context, request: RunRequest) -> RunResult:
+def run(context: Context, request: RunRequest, *, capture_output: bool = False) -> RunResult:
     """See :meth:`layerctl.ops.repository.Repository.run`."""
+    if not capture_output:
+        return _run(context, request)
+    with capturing(request.stdio) as (stdio, captured):
+        result = _run(context, replace(request, stdio=stdio))
+    return replace(result, stdout=captured.stdout, stderr=captured.stderr)
+
+
+def _run(context: Context, request: RunRequest) -> RunResult:
     if os.geteuid() != 0:
         raise NoPrivilege("running a container needs root")
     runtime_of(context)
@@ -102,10 +113,10 @@ def _run_here(context: Context, request: RunRequest) -> RunResult:
         known = context.worktree.record.targets
         note_container(context, spec.id.name, (*known, *(target for target in targets if target not in known)))
     try:
-        result = runtime_of(context).run(bundle, stdio=request.stdio)
+        result = runtime_of(context).run(bundle, stdio=request.stdio, seconds=request.seconds)
     finally:
         bundle.remove()
-        note_container(context, None)
+        forget_container(context, spec.id.name)
     hooks.run("post-run")
     return result
 
@@ -129,7 +140,7 @@ def run_in(
     bundle = Bundle.create(_bundle_folder(context, spec.id), spec)
     targets = tuple((os.fsdecode(target.path), target.is_dir) for target in missing_targets(bundle.spec))
     try:
-        return runtime_of(context).run(bundle, stdio=request.stdio), targets
+        return runtime_of(context).run(bundle, stdio=request.stdio, seconds=request.seconds), targets
     finally:
         bundle.remove()
 

@@ -49,11 +49,12 @@ def switch(
     drop: Path | None = None,
     used_up: CommitId | None = None,
     in_place: bool = False,
+    ready: Callable[[], None] = lambda: None,
 ) -> int:
     """Sets the write layer aside whole and mounts another one over a commit, in place, whoever is in there.
 
     Args:
-        context: whose rootfs; no container may run in it.
+        context: whose rootfs; no container may run in it, once ``ready`` was called.
         verb: for the operation log.
         base: the commit that the new write layer lies on.
         write_layer: the moves that put it in its place, from :func:`layerctl.ops.rootfs.prepare_write_layer`.
@@ -61,6 +62,7 @@ def switch(
         drop: a staging folder that takes the old write layer; None parks it, and an undo brings it back.
         used_up: the commit that the old write layer became, together with ``drop``; an undo mounts that.
         in_place: ``moves`` take the old write layer itself away, as a layer.
+        ready: called right before it happens, when no hook can refuse any more.
 
     Returns:
         The operation's number.
@@ -79,6 +81,7 @@ def switch(
                 *write_layer,
                 *_record_moves(context, base, used_up),
             ],
+            ready=ready,
         )
     release_all_aside(context.layout.parked)
     spec = overlay_spec(context, context.worktree.record)

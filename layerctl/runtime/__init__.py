@@ -12,6 +12,7 @@ from layerctl.lazy import loader
 
 if TYPE_CHECKING:
     from layerctl.runtime.bundle import Bundle, remove_bundle
+    from layerctl.runtime.capture import capturing
     from layerctl.runtime.cgroups import CgroupLayout, cgroup_layout
     from layerctl.runtime.container import Bind, ContainerSpec, Limits, Process, environment
     from layerctl.runtime.driver import ExecCall, Runtime, find_runtime
@@ -46,6 +47,7 @@ __getattr__ = loader(
         "Target": "targets",
         "User": "user",
         "build_spec": "spec",
+        "capturing": "capture",
         "cgroup_layout": "cgroups",
         "environment": "container",
         "find_runtime": "driver",
@@ -76,6 +78,7 @@ __all__ = [
     "Target",
     "User",
     "build_spec",
+    "capturing",
     "cgroup_layout",
     "environment",
     "find_runtime",

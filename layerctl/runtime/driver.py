@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from signal import SIGKILL
 from typing import TYPE_CHECKING
 
 from layerctl.errors import AlreadyExists, NoRuntime, UsageError
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from layerctl.runtime.ids import ContainerId
 
 _INHERIT = Stdio()
+_ATTEND = (sys.executable, "-I", "-S", str(Path(__file__).with_name("attend.py")))
 
 
 def find_runtime(names: Sequence[str] = ("runc", "crun"), *, search_path: str) -> Path:
@@ -51,8 +52,8 @@ class ExecCall:
     """One more command in a running container, to be started by the caller.
 
     Attributes:
-        argv: the runtime's call.
-        environment: the runtime's own.
+        argv: what to call; it ends with the command, whatever that leaves in the background.
+        environment: for the call.
         scratch: where the runtime writes what it has to say.
     """
 
@@ -61,10 +62,9 @@ class ExecCall:
     scratch: Path
 
     def signal(self, number: int) -> None:
-        """Kills the command along with the runtime's call; any other signal the runtime passes on itself."""
-        if number == SIGKILL:
-            with suppress(FileNotFoundError, ValueError, ProcessLookupError):
-                os.kill(int((self.scratch / "pid").read_text()), number)
+        """Sends the command a signal, if it has started."""
+        with suppress(FileNotFoundError, ValueError, ProcessLookupError):
+            os.kill(int((self.scratch / "pid").read_text()), number)
 
     def failure(self, status: int) -> str | None:
         """Why the command never started; None if it did."""
@@ -75,7 +75,7 @@ class ExecCall:
 class Runtime(Control):
     """:class:`Control`, and what starts commands."""
 
-    def run(self, bundle: Bundle, *, stdio: Stdio = _INHERIT) -> RunResult:
+    def run(self, bundle: Bundle, *, stdio: Stdio = _INHERIT, seconds: float | None = None) -> RunResult:
         """Runs a container in the foreground, to its end, and deletes its state whatever happens.
 
         Signals that this process gets go to the container (from the main thread only). Without a terminal, runc gives
@@ -85,6 +85,7 @@ class Runtime(Control):
         Args:
             bundle: a fresh one.
             stdio: the caller's streams.
+            seconds: how long it may take; then all of it is killed.
 
         Raises:
             AlreadyExists: there is a container of that name.
@@ -93,7 +94,7 @@ class Runtime(Control):
         container = self._unused(bundle)
         args = [f"--bundle={bundle.path}", str(container)]
         try:
-            return self._foreground("run", args, bundle.path, tty=bundle.spec.process.tty, stdio=stdio)
+            return self._foreground("run", args, bundle.path, tty=bundle.spec.process.tty, stdio=stdio, seconds=seconds)
         finally:
             self.delete(container, force=True)
 
@@ -108,12 +109,15 @@ class Runtime(Control):
 
     @contextmanager
     def exec_call(self, container: ContainerId, process: Process) -> Iterator[ExecCall]:
-        """The same for a caller that starts it itself, with pipes and a time limit of its own."""
+        """The same for a caller that starts it itself, with a time limit of its own.
+
+        The command has the streams that the caller gives the call: pipes, never a file of the host's.
+        """
         with self._scratch() as scratch:
             document = scratch / "process.json"
             write_json(document, build_process(process))
-            argv = self._launch("exec", scratch, f"--process={document}", str(container))
-            yield ExecCall(argv, RUNTIME_ENV, scratch)
+            argv = self._launch("exec", scratch, "--detach", f"--process={document}", str(container))
+            yield ExecCall((*_ATTEND, str(scratch / "pid"), *argv), RUNTIME_ENV, scratch)
 
     def start(self, bundle: Bundle) -> RunResult:
         """Starts a container in the background: no stdin, output in the bundle's files.
@@ -145,11 +149,22 @@ class Runtime(Control):
             raise AlreadyExists(f"a container {bundle.spec.id} exists already")
         return bundle.spec.id
 
-    def _foreground(self, verb: str, args: Sequence[str], scratch: Path, *, tty: bool, stdio: Stdio) -> RunResult:
+    def _foreground(
+        self,
+        verb: str,
+        args: Sequence[str],
+        scratch: Path,
+        *,
+        tty: bool,
+        stdio: Stdio,
+        seconds: float | None = None,
+    ) -> RunResult:
         if tty and not os.isatty(stdio.stdin_fd):
             raise UsageError("the input device is not a terminal", hint="leave out the option that asks for one")
         argv = self._launch(verb, scratch, *args)
-        returncode = run_foreground(argv, env=RUNTIME_ENV, stdio=stdio, tty=tty, pid_file=scratch / "pid")
+        returncode = run_foreground(
+            argv, env=RUNTIME_ENV, stdio=stdio, tty=tty, pid_file=scratch / "pid", seconds=seconds
+        )
         return _result(returncode, scratch)
 
     @contextmanager
@@ -173,9 +188,9 @@ class Runtime(Control):
         return self._argv(f"--log={scratch / 'log.json'}", verb, f"--pid-file={scratch / 'pid'}", *args)
 
 
-def _result(returncode: int, scratch: Path) -> RunResult:
+def _result(returncode: int | None, scratch: Path) -> RunResult:
     """The pid file tells a command's status 1 from the runtime's own: it is there once the command has started."""
-    if returncode <= 0 or (scratch / "pid").exists():
+    if returncode is None or returncode <= 0 or (scratch / "pid").exists():
         return ended(returncode)
     log = scratch / "log.json"
     return failed_to_start(log.read_text(errors="replace") if log.exists() else "")

@@ -36,7 +36,9 @@ class Stdio:
         return 0 if self.stdin is None else self.stdin
 
 
-def run_foreground(argv: Sequence[str], *, env: dict[str, str], stdio: Stdio, tty: bool, pid_file: Path) -> int:
+def run_foreground(
+    argv: Sequence[str], *, env: dict[str, str], stdio: Stdio, tty: bool, pid_file: Path, seconds: float | None = None
+) -> int | None:
     """Runs a runtime's ``run`` or ``exec`` to its end.
 
     Args:
@@ -45,9 +47,10 @@ def run_foreground(argv: Sequence[str], *, env: dict[str, str], stdio: Stdio, tt
         stdio: with a terminal, stdin must be one; stderr then is dropped, as only the runtime itself writes to it.
         tty: the runtime relays a terminal: it makes the caller's raw and follows its size.
         pid_file: where the runtime writes the pid of the command.
+        seconds: how long it may take; then it is killed.
 
     Returns:
-        The exit status; negative for the signal that ended the runtime itself.
+        The exit status; negative for the signal that ended the runtime itself; None if it took too long.
     """
     terminal = stdio.stdin_fd if tty else None
     with _terminal_kept(terminal), _SignalRelay(pid_file) as relay:
@@ -60,7 +63,12 @@ def run_foreground(argv: Sequence[str], *, env: dict[str, str], stdio: Stdio, tt
             umask=0o022,
         )
         relay.attach(child)
-        return child.wait()
+        try:
+            return child.wait(seconds)
+        except subprocess.TimeoutExpired:
+            relay.kill()
+            child.wait()
+            return None
 
 
 @contextmanager
@@ -112,7 +120,7 @@ class _SignalRelay:
 
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
         if number in _ASKING_TO_END and self._is_impatient():
-            self._kill()
+            self.kill()
         elif self._child is None:
             self._pending.append(number)
         elif not (number in _FROM_KEYBOARD and _holds_terminal()):
@@ -123,7 +131,7 @@ class _SignalRelay:
         self._asked = [then for then in self._asked if now - then < _PATIENCE_SECONDS] + [now]
         return len(self._asked) >= _PATIENCE
 
-    def _kill(self) -> None:
+    def kill(self) -> None:
         """Kills the command; the runtime, if that has not started one yet."""
         try:
             pid = int(self.pid_file.read_text())

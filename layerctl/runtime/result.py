@@ -1,7 +1,7 @@
 """What became of a command: its own exit status, or why it never started.
 
 Statuses as ``docker run``: 127 no such command, 126 it cannot be executed, 125 the container could not be made; 128+n
-for a death by signal n.
+for a death by signal n; 124, as timeout(1), for one that took too long.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import json
 import re
 from dataclasses import dataclass
 
+_TOO_LONG = 124
 _HYBRID_HINT = "crun does not work with hybrid cgroups: install runc, or unmount /sys/fs/cgroup/unified"
 _PREFIX = re.compile(r"(runc|crun) \w+ failed: (unable to start container process: )?|exec failed: (.*process: )?")
 #: runc 1.1: ``exec: "x": executable file not found in $PATH``, ``exec: "/x": stat /x: no such file or directory``;
@@ -30,15 +31,21 @@ class RunResult:
         failure: why the command never started; None if it did. The runtime has shown it on stderr as well, unless the
             container has a terminal.
         hint: what to do about ``failure``, if that is known.
+        stdout: what it printed, if that was captured.
+        stderr: its error output, likewise.
     """
 
     status: int
     failure: str | None = None
     hint: str | None = None
+    stdout: bytes = b""
+    stderr: bytes = b""
 
 
-def ended(returncode: int) -> RunResult:
-    """The result of a command that did start, or whose runtime was ended by a signal."""
+def ended(returncode: int | None) -> RunResult:
+    """The result of a command that did start, or whose runtime was ended by a signal; None if it took too long."""
+    if returncode is None:
+        return RunResult(_TOO_LONG)
     return RunResult(128 - returncode if returncode < 0 else returncode)
 
 

@@ -60,6 +60,11 @@ class Worktree:
         return self.folder / "lock"
 
     @property
+    def restoring(self) -> Path:
+        """The note that there is while ``restore`` works."""
+        return self.folder / "restoring"
+
+    @property
     def head_path(self) -> str:
         """The HEAD file, relative to the repository."""
         return f"worktrees/{self.name}/HEAD"

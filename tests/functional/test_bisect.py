@@ -126,15 +126,28 @@ def test_what_stops_it(twelve: Repo) -> None:
     twelve.cli.fails(2, "bisect", "good")
     assert twelve.cli("bisect", "bad", "12").lines == ["Bisecting: now name a good commit"]
     twelve.cli.fails(3, "bisect", "good", "nope")
-    assert "mixed up" in twelve.cli.fails(4, "bisect", "good", "12").stderr
+    assert "mixed up? 'layerctl bisect log'" in twelve.cli.fails(4, "bisect", "good", "12").stderr
     twelve.cli("bisect", "good", "1")
     stopped = twelve.cli.run("bisect", "run", "sh", "-c", f"[ $(cat /srv/n) != 4 ] || exit 130; {TEST}", code=1)
     assert "status 130" in stopped.stderr
     assert len(twelve.cli.json("bisect", "log")) > 2
-    result = twelve.cli("bisect", "run", "/bin/gone")
-    assert "is the first bad commit" in result.lines[0]
+    said = twelve.cli.json("bisect", "log")
+    for command in (["/bin/gone"], ["sh", "-c", "nosuch"]):
+        assert "which is good: the search stops" in twelve.cli.run("bisect", "run", *command, code=1).stderr
+    assert twelve.cli.json("bisect", "log") == said
     twelve.cli("bisect", "reset")
     twelve.cli.fails(1, "bisect", "reset")
+
+
+def test_a_command_that_a_commit_took_away_is_bad(repo: Repo) -> None:
+    for number in range(4):
+        if number == 1:
+            (repo.rootfs / "bin/cat").unlink()
+        repo.commit_file("srv/n", str(number), f"number {number}")
+    repo.cli("bisect", "start", "--no-checkout", "HEAD", "HEAD~4")
+    result = repo.cli("bisect", "run", "cat", "/dev/null")
+    assert result.lines[0] == f"{repo.head('HEAD~2')} is the first bad commit"
+    assert "(status 127)" in result.stderr
 
 
 def test_start_wants_a_clean_rootfs(repo: Repo) -> None:
@@ -143,6 +156,9 @@ def test_start_wants_a_clean_rootfs(repo: Repo) -> None:
     before = repo.recorded()
     assert "stash" in repo.cli.fails(1, "bisect", "start", "HEAD", "HEAD~1").stderr
     assert repo.recorded() == before
+    assert repo.cli.fails(4, "bisect", "start", "--no-checkout", "HEAD~1", "HEAD").stderr.endswith("mixed up?\n")
+    assert "no commit is called 'nope'" in repo.cli.fails(3, "bisect", "start", "nope", "HEAD~1").stderr
+    assert "no commit is called 'nope'" in repo.cli.fails(3, "bisect", "start", "HEAD", "nope").stderr
     assert repo.cli.json("bisect", "start", "--no-checkout", "HEAD", "HEAD~1")["state"] == "found"
 
 

@@ -114,6 +114,38 @@ def test_one_that_hangs_is_ended_in_the_container_too(hooked: Repo, container: S
     subprocess.run(["pkill", "-f", "^sleep 5432$"], check=False)
 
 
+@pytest.mark.parametrize("status", [0, 7])
+def test_what_it_leaves_in_the_background_does_not_hold_the_commit(hooked: Repo, container: Start, status: int) -> None:
+    """Although that has the hook's output open: it is over when the hook is, and its exit status counts."""
+    put(hooked, "quiesce", f"(trap '' HUP; sleep 4321; touch /srv/late) & echo begun; exit {status}")
+    put(hooked, "thaw", NOTE)
+    container()
+    began = time.monotonic()
+    result = hooked.cli.run("commit", "-m", "x", code=1 if status else 0)
+    assert time.monotonic() - began < 20
+    assert "quiesce: begun\n" in result.stderr
+    assert ("the hook quiesce in the container refused (exit status 7)" in result.stderr) == (status == 7)
+    assert [call.split()[0] for call in calls(hooked)] == ["thaw"]
+    left = subprocess.run(["pgrep", "-f", "^sleep 4321$"], capture_output=True, text=True).stdout.split()
+    assert len(left) == 1
+    os.kill(int(left[0]), signal.SIGKILL)
+
+
+def test_it_may_clean_up_when_its_time_is_over(hooked: Repo, container: Start) -> None:
+    hooked.cli("config", "hooks.timeout", "1")
+    put(hooked, "quiesce", "trap 'sleep 0.3; touch /srv/cleaned; exit 1' TERM; sleep 600 & wait")
+    container()
+    hooked.cli.run("commit", "-m", "x", code=1, timeout=30)
+    assert (hooked.rootfs / "srv/cleaned").exists()
+
+
+def test_one_that_crashes_stops_the_commit(hooked: Repo, container: Start) -> None:
+    put(hooked, "quiesce", "kill -9 $$")
+    container()
+    result = hooked.cli.run("commit", "-m", "x", code=1)
+    assert "the hook quiesce in the container refused (exit status 137)" in result.stderr
+
+
 def test_an_interrupt_while_it_rests_lets_it_go_on(hooked: Repo, container: Start, spawn: Spawn) -> None:
     put(hooked, "quiesce", "touch /srv/resting; sleep 600")
     put(hooked, "thaw", NOTE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 from pathlib import Path
@@ -94,7 +95,9 @@ def test_rollback_beyond_the_base_image_is_refused(three: Repo) -> None:
 
 def test_rollback_of_a_base_image_is_refused(repo: Repo) -> None:
     repo.write("etc/new", "kept")
-    repo.cli.fails(3, "rollback")
+    result = repo.cli.fails(3, "rollback")
+    assert f"HEAD is a base image: there is nothing before {repo.head()[:7]}\n" in result.stderr
+    assert "'layerctl rollback HEAD' drops just the uncommitted changes" in result.stderr
     assert repo.changes() == {"etc/new": "A"}
 
 
@@ -246,6 +249,41 @@ def test_a_running_container_is_refused_unless_stop(three: Repo, spawn: Spawn) -
     three.cli("rollback", "--stop")
     assert container.wait(timeout=20) != 0
     assert (three.rootfs / "srv/n").read_text() == "1"
+
+
+@pytest.mark.parametrize("event", ["pre-rollback", "reference-transaction"])
+def test_a_container_runs_on_if_a_hook_refuses(three: Repo, spawn: Spawn, event: str) -> None:
+    three.hook(event, "exit 1")
+    container = spawn(three.cli.start("run", "--", "sh", "-c", "echo up; sleep 600", stdout=subprocess.PIPE))
+    assert container.stdout is not None
+    assert container.stdout.readline() == b"up\n"
+    head, name = three.head(), three.cli.json("status")["container"]
+    three.cli.fails(1, "rollback", "--stop")
+    assert three.head() == head
+    assert three.cli.json("status")["container"] == name
+    assert container.poll() is None
+
+
+def test_what_a_container_writes_until_it_is_stopped_is_parked(three: Repo, spawn: Spawn) -> None:
+    """The rollback and the end of the run change the same record at the same time."""
+    script = "trap 'exit 0' TERM; echo up; while :; do echo x >> /srv/written; done"
+    for _ in range(3):
+        container = spawn(three.cli.start("run", "--", "sh", "-c", script, stdout=subprocess.PIPE))
+        assert container.stdout is not None
+        assert container.stdout.readline() == b"up\n"
+        assert three.cli.json("rollback", "HEAD", "--stop")["parked"]
+        assert container.wait(timeout=20) != 0
+        assert not (three.rootfs / "srv/written").exists()
+        assert three.cli.json("status")["container"] is None
+        record = json.loads((three.dot / "worktrees/default/worktree.json").read_text())
+        assert (record["base"], record["container"]) == (three.head(), None)
+        three.cli("undo")
+        assert (three.rootfs / "srv/written").stat().st_size > 0
+
+
+def test_where_nothing_is_checked_out_it_says_what_to_do(imported: Repo) -> None:
+    result = imported.cli.fails(1, "rollback")
+    assert "hint: 'layerctl checkout' mounts a commit\n" in result.stderr
 
 
 def test_rollback_in_another_worktree_leaves_this_one_alone(three: Repo) -> None:

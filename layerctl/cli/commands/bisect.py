@@ -149,12 +149,13 @@ def _report(session: Session, repository: Repository, result: BisectResult) -> i
         difference = repository.show(result.commit.hex)[1] if result.state == "found" and result.commit else None
         session.out.document(documents.bisection(result, difference))
     elif not session.out.quiet:
-        session.out.page(_lines(session, repository, result))
+        now = datetime.now().astimezone()
+        session.out.page(bisect_lines(repository, result, LogFormat(session.out.style, now), session.out.width))
     return 1 if result.state == "undecided" else 0
 
 
-def _lines(session: Session, repository: Repository, result: BisectResult) -> Iterator[str]:
-    style = session.out.style
+def bisect_lines(repository: Repository, result: BisectResult, form: LogFormat, width: int) -> Iterator[str]:
+    """Where the search is: the next candidate, or the commit that it was for, with its change."""
     if result.state == "waiting":
         yield f"Bisecting: now name a {'bad' if result.bad is None else 'good'} commit"
     elif result.state == "testing" and result.commit is not None:
@@ -163,10 +164,10 @@ def _lines(session: Session, repository: Repository, result: BisectResult) -> It
         yield _one(repository, result.commit)
     elif result.state == "found" and result.commit is not None:
         entry, difference = repository.show(result.commit.hex)
-        yield f"{style(result.commit.hex, 'red')} is the first bad commit"
-        yield from LogFormat(style, datetime.now().astimezone()).lines(entry)
+        yield f"{form.style(result.commit.hex, 'red')} is the first bad commit"
+        yield from form.lines(entry)
         yield ""
-        yield from stat_lines(visible(difference.changes), style, session.out.width)
+        yield from stat_lines(visible(difference.changes), form.style, width)
     else:
         yield "Only commits that cannot be tested are left. The first bad one is one of these:"
         yield from (_one(repository, commit) for commit in result.candidates)

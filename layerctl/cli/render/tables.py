@@ -61,6 +61,7 @@ def hook_lines(hooks: Sequence[HookInfo], style: Style) -> Iterator[str]:
 
 def hook_run_lines(runs: Sequence[HookRun], style: Style) -> Iterator[str]:
     """``ok  pre-commit.secrets``, or ``NO`` with what went wrong."""
+    names = max((len(run.name) for run in runs), default=0)
     for run in runs:
         mark, color = ("ok", "green") if run.problem is None else ("NO", "red")
-        yield f"{style(mark, color)}  {printable(run.name)}  {run.problem or ''}".rstrip()
+        yield f"{style(mark, color)}  {printable(run.name):<{names}}  {run.problem or ''}".rstrip()

@@ -32,7 +32,7 @@ def test_one_verb_loads_no_other() -> None:
 
 def test_completion_loads_no_repository() -> None:
     assert not {"pygit2", "rich", "pydantic", "layerctl.ops"} & loaded(
-        "diff", "--", environment={"_LAYERCTL_COMPLETE": "bash"}
+        "diff", "", environment={"_LAYERCTL_COMPLETE": "bash"}
     )
 
 
