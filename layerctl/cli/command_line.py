@@ -7,7 +7,6 @@ import traceback
 from collections.abc import Sequence
 
 from layerctl.cli.app import run
-from layerctl.cli.completing import complete
 from layerctl.cli.errors import describe
 from layerctl.cli.interrupt import after_interrupt
 from layerctl.cli.output import Output
@@ -44,7 +43,10 @@ def run_command(arguments: Sequence[str] | None) -> int:
 
 def _run(session: Session) -> int:
     try:
-        if complete(session):
+        if session.settings.completing is not None:
+            from layerctl.cli.completing import complete  # noqa: PLC0415 (only a shell asks for it)
+
+            complete(session, session.settings.completing)
             return 0
         status = run(session)
         sys.stdout.flush()

@@ -71,15 +71,11 @@ Candidate = tuple[str, str]
 _NOBODY: Any = None
 
 
-def complete(session: Session) -> bool:
-    """Prints candidates for the last word if a shell asks for them; says whether it did."""
-    shell = session.settings.completing
-    if shell is None:
-        return False
+def complete(session: Session, shell: str) -> None:
+    """Prints candidates for the last word, as a shell wants them."""
     words = session.words or ("",)
     for name, description in candidates(words, _known(session, words)):
         session.out.line(_format(shell, name, description))
-    return True
 
 
 def _known(session: Session, words: Sequence[str]) -> Known:

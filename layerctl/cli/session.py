@@ -72,6 +72,7 @@ class Session:
             command=self.command,
             say=self.out.hook,
             holders=self.settings.holders,
+            git_config=self.settings.git_config,
         )
 
     def start(self) -> Path:

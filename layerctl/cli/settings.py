@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 #: What ``less`` is told where the user has no LESS of his own, as Git does: quit if it fits, keep colours and screen.
 _LESS = "FRX"
@@ -27,6 +28,7 @@ class Settings:
         search_path: PATH, and where this program is.
         debug: LAYERCTL_DEBUG=1: show tracebacks.
         completing: the shell that asks for completions, if one does.
+        git_config: Git's config files of the user and the system, the strongest first; see git-config(1), "FILES".
         environment: all of it, for pager and editor.
     """
 
@@ -41,6 +43,7 @@ class Settings:
     search_path: str | None
     debug: bool
     completing: str | None
+    git_config: tuple[Path, ...]
     environment: Mapping[str, str]
 
     @classmethod
@@ -59,6 +62,7 @@ class Settings:
             search_path=_search_path(env.get("PATH"), sys.argv[0]),
             debug=env.get("LAYERCTL_DEBUG", "") not in ("", "0"),
             completing=env.get("_LAYERCTL_COMPLETE") or None,
+            git_config=_git_config(env),
             environment=env,
         )
 
@@ -82,6 +86,13 @@ def _search_path(path: str | None, program: str) -> str | None:
     if name != "layerctl" or not folder or path is None or os.path.abspath(folder) in path.split(":"):
         return path
     return f"{path}:{os.path.abspath(folder)}"
+
+
+def _git_config(env: Mapping[str, str]) -> tuple[Path, ...]:
+    home = env.get("HOME")
+    xdg = env.get("XDG_CONFIG_HOME") or (f"{home}/.config" if home else None)
+    user = ([Path(home, ".gitconfig")] if home else []) + ([Path(xdg, "git", "config")] if xdg else [])
+    return (*user, Path("/etc/gitconfig"))
 
 
 def _pager(env: Mapping[str, str]) -> str:

@@ -15,7 +15,8 @@ from layerctl.mount.worktree import WorktreeMount
 from layerctl.ops.container import refuse_running
 from layerctl.ops.heads import check_free, switch
 from layerctl.ops.hooking import hooks_of
-from layerctl.ops.rootfs import ensure_mounted, mount_of, prepare_write_layer, record_move, set_aside
+from layerctl.ops.mounting import ensure_mounted, mount_of
+from layerctl.ops.rootfs import prepare_write_layer, record_move, set_aside
 from layerctl.ops.status import uncommitted
 from layerctl.store.worktrees import list_worktrees
 

@@ -15,8 +15,9 @@ from layerctl.ops.adopt import adopt, describe, is_noise
 from layerctl.ops.container import freezer
 from layerctl.ops.heads import advance, keep
 from layerctl.ops.hooking import hooks_of, offer_changes, offer_message
+from layerctl.ops.mounting import ensure_mounted
 from layerctl.ops.quiesce import rested
-from layerctl.ops.rootfs import ensure_mounted, prepare_write_layer, record_move, set_aside
+from layerctl.ops.rootfs import prepare_write_layer, record_move, set_aside
 from layerctl.ops.seal import Sealed, Selection, quieted, seal, unseal
 
 if TYPE_CHECKING:

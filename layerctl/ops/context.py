@@ -62,11 +62,12 @@ class Context:
         command: str,
         say: Callable[[str, str], None] = lambda name, text: None,
         holders: Sequence[int] = (),
+        git_config: Sequence[Path] | None = None,
     ) -> Context:
         """See :meth:`layerctl.ops.repository.Repository.open`."""
         start = Path(os.path.abspath(start))  # what is found must hold wherever the process goes
         layout = find_repository(start)
-        store = Store(layout, holders)
+        store = Store(layout, holders, git_config)
         store.recover()
         if worktree is not None:
             check_name(worktree)

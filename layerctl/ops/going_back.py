@@ -21,7 +21,8 @@ from layerctl.mount.table import mount_at
 from layerctl.mount.worktree import WorktreeMount
 from layerctl.ops.container import refuse_running
 from layerctl.ops.heads import keep
-from layerctl.ops.rootfs import becomes_free, ensure_mounted, has_changes, mount_of, prepare_write_layer
+from layerctl.ops.mounting import becomes_free, ensure_mounted, mount_of
+from layerctl.ops.rootfs import has_changes, prepare_write_layer
 from layerctl.store.record import load_record
 from layerctl.store.worktrees import Worktree
 

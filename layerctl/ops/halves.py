@@ -16,7 +16,7 @@ from layerctl.errors import Busy
 from layerctl.layer.find import named
 from layerctl.layer.live import LiveTree
 from layerctl.mount.overlay import is_upper_in_use
-from layerctl.ops.rootfs import mount_of
+from layerctl.ops.mounting import mount_of
 from layerctl.store.locks import worktree_lock
 
 if TYPE_CHECKING:

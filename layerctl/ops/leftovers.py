@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from layerctl.errors import Busy
 from layerctl.layer.remove import remove_tree
 from layerctl.mount.worktree import unmount_below
-from layerctl.ops.rootfs import settle
+from layerctl.ops.mounting import settle
 
 if TYPE_CHECKING:
     from layerctl.ops.context import Context

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from layerctl.errors import RevisionNotFound
 from layerctl.model.results import LogEntry
-from layerctl.ops.history import touching
 
 if TYPE_CHECKING:
     from layerctl.model.commit import ImageCommit
@@ -99,8 +98,11 @@ def _found(
     hidden: list[CommitId],
     paths: Sequence[RootPath],
 ) -> Iterator[ImageCommit]:
-    found = touching(context, starts, hidden, paths) if paths else context.store.git.walk(starts, hidden)
-    return map(context.store.commits.read, found)
+    if not paths:
+        return map(context.store.commits.read, context.store.git.walk(starts, hidden))
+    from layerctl.ops.history import touching  # noqa: PLC0415 - only the history of a path needs it
+
+    return map(context.store.commits.read, touching(context, starts, hidden, paths))
 
 
 def _limited(entries: Iterator[LogEntry], limit: int | None) -> Iterator[LogEntry]:

@@ -63,6 +63,7 @@ class Repository(History, Names, Recovery, Upkeep):
         command: str = "",
         say: Callable[[str, str], None] = lambda name, text: None,
         holders: Sequence[int] = (),
+        git_config: Sequence[Path] | None = None,
     ) -> Repository:
         """Opens the repository of a directory, and finishes whatever a crash interrupted.
 
@@ -75,6 +76,8 @@ class Repository(History, Names, Recovery, Upkeep):
             command: what the user typed, for the operation log.
             say: is given the output of hooks: a hook's name and the text.
             holders: inside of a hook: process ids of the commands that wait for it, from ``LAYERCTL_HOLDERS``.
+            git_config: Git's config files outside of the repository, the strongest first; by default libgit2 looks for
+                them, which takes longer.
 
         Raises:
             layerctl.errors.RepositoryNotFound: there is none.
@@ -90,6 +93,7 @@ class Repository(History, Names, Recovery, Upkeep):
             command=command,
             say=say,
             holders=holders,
+            git_config=git_config,
         )
         clean_up(context)
         return cls(context)

@@ -16,8 +16,9 @@ from layerctl.model.listing import parse_entry
 from layerctl.model.recovery import RestoreResult
 from layerctl.mount.table import Mount, read_mounts
 from layerctl.ops.halves import half_made
+from layerctl.ops.mounting import ensure_mounted
 from layerctl.ops.paths import is_below
-from layerctl.ops.rootfs import View, ensure_mounted, read_view
+from layerctl.ops.rootfs import View, read_view
 from layerctl.snapshot.compare import compare
 from layerctl.snapshot.graft import graft, topmost
 from layerctl.snapshot.hardlinks import touches

@@ -1,4 +1,4 @@
-"""A worktree's rootfs: its mount, its write layer, and what shows through it."""
+"""A worktree's write layer, and what shows through it."""
 
 from __future__ import annotations
 
@@ -11,19 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from layerctl.errors import Busy, Damaged, NothingToCommit, WorktreeNotFound
+from layerctl.errors import Damaged, WorktreeNotFound
 from layerctl.layer.handles import DirHandles, split
 from layerctl.layer.metadata import apply_root_metadata
-from layerctl.layer.remove import remove_tree
 from layerctl.layer.scan import DigestSource, LayerScanner
-from layerctl.layer.xattrs import XattrNamespace, drop_inherited_acls
+from layerctl.layer.xattrs import drop_inherited_acls
 from layerctl.model.listing import parse_entry
 from layerctl.model.operation import FileMove, Rename
-from layerctl.mount.overlay import OverlaySpec, is_upper_in_use
-from layerctl.mount.worktree import WorktreeMount
 from layerctl.snapshot.apply import apply_scan
 from layerctl.snapshot.walk import entry_text
-from layerctl.store.locks import worktree_lock
 from layerctl.store.staged import StagedObjects
 from layerctl.store.worktrees import record_text
 
@@ -33,7 +29,6 @@ if TYPE_CHECKING:
     from layerctl.model.worktree import WorktreeRecord
     from layerctl.ops.context import Context
 
-_TEARDOWN_SECONDS = 15.0
 _OPERATION_SECONDS = 5.0
 _TRIES = 5
 _OPEN_UPPER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -52,90 +47,6 @@ class View:
     objects: StagedObjects
     scan: Scan
     snapshot: ObjectId
-
-
-def mount_of(context: Context) -> WorktreeMount:
-    """The worktree's mount."""
-    return WorktreeMount(context.worktree.mountpoint)
-
-
-def overlay_spec(context: Context, record: WorktreeRecord) -> OverlaySpec:
-    """What has to be mounted for a record."""
-    assert record.base is not None
-    return OverlaySpec(
-        lower=context.store.layers.stack(record.base, context.progress),
-        upper=context.worktree.upper,
-        work=context.worktree.work,
-        userxattr=context.namespace is XattrNamespace.USER,
-        volatile=record.volatile,
-        read_only=record.read_only,
-    )
-
-
-def ensure_mounted(context: Context) -> None:
-    """Brings the mount into the state that the record asks for, whatever happened to it.
-
-    It may have gone with a reboot or an ``umount``, or a command was killed between its operation and its mount.
-
-    Raises:
-        Busy: processes still write to the write layer through a mount that was detached.
-        NothingToCommit: nothing is checked out yet.
-    """
-    record = context.worktree.record
-    if record.base is None:
-        raise NothingToCommit("nothing is checked out yet", hint="'layerctl checkout' mounts a commit")
-    mount = mount_of(context)
-    mount.finish_swap()
-    current = mount.current
-    if current is None:
-        if not becomes_free(context, context.worktree.upper):
-            raise Busy(
-                f"processes still use the rootfs that was unmounted from {record.mountpoint}",
-                hint="end them and try again; 'layerctl commit' and 'layerctl rollback' work meanwhile",
-            )
-        remove_volatile_mark(context)
-        mount.attach(overlay_spec(context, record))
-    elif not is_upper_in_use(context.worktree.upper, context.layout.tmp):
-        mount.swap(overlay_spec(context, record))
-    elif current.read_only and not record.read_only:
-        mount.make_writable()
-
-
-def becomes_free(context: Context, upper: Path) -> bool:
-    """Whether no overlay writes to a write layer any more.
-
-    Waits for a while: when nobody is left, the kernel still writes back what an unmounted overlay held.
-    """
-    deadline = time.monotonic() + _TEARDOWN_SECONDS
-    while is_upper_in_use(upper, context.layout.tmp):
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.01)
-    return True
-
-
-def settle(context: Context) -> None:
-    """Puts right what a killed command left of a mount.
-
-    It may be read-only for a commit that did not happen, or show what was there before an operation that did. What
-    another command works on, and what nobody mounted, is left alone.
-    """
-    record = context.worktree.record
-    mount = mount_of(context)
-    current = mount.current
-    if record.base is None or current is None or os.geteuid() != 0:
-        return
-    stale = not is_upper_in_use(context.worktree.upper, context.layout.tmp)
-    if stale or mount.has_leftover or (current.read_only and not record.read_only):
-        with suppress(Busy), worktree_lock(context.worktree.lock, context.worktree.name, wait=0):
-            ensure_mounted(context)
-
-
-def remove_volatile_mark(context: Context) -> None:
-    """Drops the mark that makes the kernel refuse a volatile write layer after an unclean end."""
-    mark = context.worktree.work / "work" / "incompat" / "volatile"
-    if mark.is_dir():
-        remove_tree(mark)
 
 
 def prepare_write_layer(context: Context, folder: Path, base: CommitId) -> list[Rename]:
@@ -285,12 +196,3 @@ def remove_targets(record: WorktreeRecord, upper_fd: int) -> None:
                 os.rmdir(name, dir_fd=dir_fd)
             else:
                 os.unlink(name, dir_fd=dir_fd)
-
-
-def remount(context: Context, mount: WorktreeMount, spec: OverlaySpec, aside: Path | None = None) -> None:
-    """Mounts anew, in place of what is mounted, or where nothing is."""
-    if mount.current is None:
-        remove_volatile_mark(context)
-        mount.attach(spec)
-    else:
-        mount.swap(spec, aside)

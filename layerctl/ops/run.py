@@ -15,7 +15,8 @@ from layerctl.mount.overlay import OverlaySpec
 from layerctl.mount.worktree import WorktreeMount
 from layerctl.ops.container import forget_container, note_container, running, runtime_of, state_folder
 from layerctl.ops.hooking import hooks_of
-from layerctl.ops.rootfs import ensure_mounted, prepare_write_layer
+from layerctl.ops.mounting import ensure_mounted
+from layerctl.ops.rootfs import prepare_write_layer
 from layerctl.runtime import (
     Bind,
     Bundle,

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 from layerctl.model.results import Status
 from layerctl.ops.container import running
-from layerctl.ops.rootfs import mount_of, read_view
+from layerctl.ops.mounting import mount_of
+from layerctl.ops.rootfs import read_view
 from layerctl.snapshot.compare import compare
 
 if TYPE_CHECKING:

@@ -13,15 +13,8 @@ from layerctl.layer.build import CopyPlacer, LinkPlacer, Placer, build_layer
 from layerctl.model.listing import format_entry
 from layerctl.model.operation import FileMove, Move, Rename
 from layerctl.mount.worktree import release_all_aside
-from layerctl.ops.rootfs import (
-    mount_of,
-    open_upper,
-    overlay_spec,
-    prepare_write_layer,
-    record_move,
-    remount,
-    set_aside,
-)
+from layerctl.ops.mounting import mount_of, overlay_spec, remount
+from layerctl.ops.rootfs import open_upper, prepare_write_layer, record_move, set_aside
 from layerctl.snapshot.compare import compare
 from layerctl.snapshot.delta import make_delta
 from layerctl.snapshot.walk import entry_text

@@ -23,7 +23,8 @@ from layerctl.ops.checkout import Target, branch_moves, check_mountpoint, find_t
 from layerctl.ops.container import refuse_running, running
 from layerctl.ops.heads import follow
 from layerctl.ops.hooking import hooks_of
-from layerctl.ops.rootfs import ensure_mounted, mount_of, prepare_write_layer
+from layerctl.ops.mounting import ensure_mounted, mount_of
+from layerctl.ops.rootfs import prepare_write_layer
 from layerctl.ops.status import uncommitted
 from layerctl.store.revisions import head_ref
 from layerctl.store.worktrees import DEFAULT, Worktree, check_name, record_text

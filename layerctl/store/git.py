@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Sequence
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -55,14 +55,16 @@ class GitRepository:
 
     Args:
         path: the bare repository; ``tmp`` beside it is for files that are being written.
+        user_config: config files outside of it, the strongest first; None: those that libgit2 finds.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, user_config: Sequence[Path] | None = None) -> None:
         if not (path / "HEAD").is_file() or not (path / "objects").is_dir() or not (path / "refs").is_dir():
             raise Damaged(f"cannot open the Git repository {path}: it lacks HEAD, objects or refs")
         self.path = path
         #: whether refs are synced as they are written.
         self.sync_refs = True
+        self._user_config = user_config
         self._objects = Objects(path / "objects")
         self._refs = Refs(path)
 
@@ -216,13 +218,10 @@ class GitRepository:
     def config_get(self, key: str) -> str | None:
         """One value from the repository's, the user's or the system's Git config."""
         try:
-            return gitconfig.read_value(self._config_files, key)
+            found = gitconfig.read_value([self.path / "config", *(self._user_config or ())], key)
         except gitconfig.StrangeConfig:
             return self._libgit2.config(key)
-
-    @cached_property
-    def _config_files(self) -> list[Path]:
-        return gitconfig.config_files(self.path)
+        return self._libgit2.config(key) if found is None and self._user_config is None else found
 
     def config_set(self, key: str, value: str | None) -> None:
         """Sets or (None) removes a value in the repository's config.

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 _SECTION = re.compile(r'\[\s*([A-Za-z0-9.-]+)(?:\s+"((?:[^"\\\n]|\\.)*)")?\s*\]\s*')
@@ -16,19 +15,7 @@ class StrangeConfig(Exception):
     """A config file that is better left to libgit2: it includes others, or cannot be understood."""
 
 
-def config_files(git: Path) -> list[Path]:
-    """The files that count for a repository, the strongest first, where Git looks for them."""
-    home = os.environ.get("HOME")  # noqa: TID251 - as Git and libgit2 do
-    xdg = os.environ.get("XDG_CONFIG_HOME") or (f"{home}/.config" if home else None)  # noqa: TID251 - likewise
-    found = [git / "config"]
-    if home:
-        found.append(Path(home, ".gitconfig"))
-    if xdg:
-        found.append(Path(xdg, "git", "config"))
-    return [*found, Path("/etc/gitconfig")]
-
-
-def read_value(files: list[Path], key: str) -> str | None:
+def read_value(files: Sequence[Path], key: str) -> str | None:
     """A value from the first file that has it; the last one there counts.
 
     Args:

@@ -17,15 +17,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from layerctl.errors import Damaged
-from layerctl.layer.build import LinkPlacer, build_layer
 from layerctl.layer.handles import open_regular
-from layerctl.layer.remove import remove_tree
-from layerctl.layer.xattrs import XattrNamespace, drop_inherited_acls
+from layerctl.layer.xattrs import XattrNamespace
 from layerctl.model.ids import CommitId, LayerId
 from layerctl.model.progress import Progress, silent
-from layerctl.snapshot.compare import compare
-from layerctl.snapshot.delta import make_delta
-from layerctl.store.record import dump_record, load_record
+from layerctl.store.record import load_record
 
 if TYPE_CHECKING:
     from layerctl.model.commit import ImageCommit
@@ -121,7 +117,7 @@ class LayerStore:
         """Descriptors of the directories that make up a rootfs, topmost first; of ``above`` alone without a commit."""
         with ExitStack() as stack:
             below = self.stack(commit) if commit is not None else ()
-            yield [_open_root(stack, path) for path in (*above, *below)]
+            yield [open_root(stack, path) for path in (*above, *below)]
 
     @contextmanager
     def open_file(self, commit: CommitId, path: RootPath, above: tuple[Path, ...] = ()) -> Iterator[int | None]:
@@ -206,42 +202,24 @@ class LayerStore:
     def _merge(
         self, image: ImageCommit, level: int, parts: list[Run], below: ImageCommit | None, progress: Progress
     ) -> Run:
+        from layerctl.store.compaction import Compaction, compact  # noqa: PLC0415 - hardly any verb makes one
+
         base = below.id if below is not None else None
         target = self._run_folder(image, level)
-        staging = self._layout.tmp / f"compact-{target.name}-{os.getpid()}"
-        remove_tree(staging)
-        (staging / "fs").mkdir(parents=True)
-        drop_inherited_acls(os.fsencode(staging / "fs"))
-        before = below.snapshot if below is not None else None
-        comparison = compare(self._git, before, image.snapshot)
-        delta = make_delta(self._git, image.snapshot, comparison)
-        # A hard-link group may differ from the commit below in a member that no merged layer had to hold.
-        relinked = any(change.relinked for change in comparison.changes)
-        try:
-            with ExitStack() as stack:
-                roots = [_open_root(stack, part.fs) for part in parts]
-                under = self._walk(base, self._existing) if base is not None and relinked else ()
-                lower = [_open_root(stack, path) for path in under]
-                place = LinkPlacer(roots, self._namespace, below=lower)
-                stack.callback(place.close)
-                build_layer(delta, _open_root(stack, staging / "fs"), place, self._namespace, progress)
-            (staging / "run.json").write_bytes(dump_record({"below": base.hex if base else None, "top": image.id.hex}))
-            self._durability.sync_filesystem(staging)
-            self._adopt(staging, target)
-        finally:
-            remove_tree(staging)
+        compact(
+            Compaction(image, below, tuple(part.fs for part in parts), target),
+            self._git,
+            lambda: self._walk(base, self._existing) if base is not None else (),
+            staging=self._layout.tmp / f"compact-{target.name}-{os.getpid()}",
+            durability=self._durability,
+            namespace=self._namespace,
+            progress=progress,
+        )
         return Run(target / "fs", base)
 
-    def _adopt(self, staging: Path, target: Path) -> None:
-        try:
-            os.rename(staging, target)
-        except OSError:
-            if not (target / "run.json").is_file():  # another process may have made the same run meanwhile
-                raise
-        self._durability.sync_dir(target.parent)
 
-
-def _open_root(stack: ExitStack, path: Path) -> int:
+def open_root(stack: ExitStack, path: Path) -> int:
+    """A layer's directory, open for as long as the stack is."""
     fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     stack.callback(os.close, fd)
     return fd

@@ -35,12 +35,13 @@ class Store:
     Args:
         layout: its folders.
         holders: process ids of the commands that wait for this one, because it runs in a hook of theirs.
+        user_config: Git's config files outside of the repository, the strongest first; None: those that libgit2 finds.
     """
 
-    def __init__(self, layout: Layout, holders: Sequence[int] = ()) -> None:
+    def __init__(self, layout: Layout, holders: Sequence[int] = (), user_config: Sequence[Path] | None = None) -> None:
         self.layout = layout
         self.holders = tuple(holders)
-        self.git = GitRepository(layout.git)
+        self.git = GitRepository(layout.git, user_config)
         self.durability = Durability((self.git.config_get("layerctl.sync") or "true").lower() not in _FALSE)
         self.git.sync_refs = self.durability.enabled
         self.commits = CommitStore(self.git)

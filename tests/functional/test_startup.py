@@ -22,15 +22,15 @@ sys.exit(status)
 
 #: Modules that a verb loads, layerctl's own and all: no more than these. To raise one is to make the verb slower.
 LIMITS: dict[tuple[str, ...], tuple[int, int]] = {
-    ("log",): (97, 274),
-    ("status",): (102, 279),
-    ("diff",): (105, 282),
+    ("log",): (85, 260),
+    ("status",): (99, 276),
+    ("diff",): (102, 279),
     ("commit", "--allow-empty", "-m", "x"): (111, 288),
-    ("run", "true"): (115, 293),
+    ("run", "true"): (113, 291),
     ("rollback", "HEAD"): (107, 284),
-    ("checkout",): (102, 279),
-    ("tag",): (96, 273),
-    ("branch",): (95, 272),
+    ("checkout",): (99, 276),
+    ("tag",): (79, 254),
+    ("branch",): (78, 253),
 }
 #: What takes long to load, and what these verbs can do without.
 SLOW = ("pygit2", "rich", "pydantic", "ssl", "asyncio", "email", "http", "multiprocessing", "concurrent", "zstandard")

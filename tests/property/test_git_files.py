@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from layerctl.cli.settings import Settings
 from layerctl.errors import Conflict, Damaged, RefMoved, RevisionNotFound
 from layerctl.model.commit import Author
 from layerctl.model.ids import CommitId, ObjectId
@@ -295,16 +296,14 @@ def test_values_are_those_that_git_reads(tmp_path: Path, lines: list[str]) -> No
         assert found == ("true" if expected == "" and found == "true" else expected)
 
 
-def test_the_nearest_file_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_nearest_file_counts(tmp_path: Path) -> None:
     home = tmp_path / "home"
     (home / ".config/git").mkdir(parents=True)
     (home / ".config/git/config").write_text("[user]\nname = xdg\nemail = xdg@x\n[a]\nb = xdg\n")
     (home / ".gitconfig").write_text("[user]\nname = home\nemail = home@x\n")
     (tmp_path / "git").mkdir()
     (tmp_path / "git/config").write_text("[user]\nname = own\n")
-    monkeypatch.setenv("HOME", str(home))
-    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
-    files = gitconfig.config_files(tmp_path / "git")
+    files = [tmp_path / "git/config", *Settings.from_environment({"HOME": str(home)}).git_config]
     assert [gitconfig.read_value(files, key) for key in ("user.name", "user.email", "a.b", "a.c")] == [
         "own", "home@x", "xdg", None,
     ]  # fmt: skip

@@ -109,7 +109,7 @@ def test_trap_30_no_write_layer_is_mounted_twice(made: Box, repo: Repo, spawn: S
 def _impatient(box: Box) -> None:
     """A checkout that does not wait for a mount that is going away."""
     patience = pytest.MonkeyPatch()
-    patience.setattr("layerctl.ops.rootfs._TEARDOWN_SECONDS", 0.2)
+    patience.setattr("layerctl.ops.mounting._TEARDOWN_SECONDS", 0.2)
     try:
         box.repo.checkout()
     finally:

@@ -224,7 +224,7 @@ def test_a_write_layer_that_somebody_still_writes_to_does_not_come_back(box: Box
         before = State(box)
         context = box.repo._context
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("layerctl.ops.rootfs._TEARDOWN_SECONDS", 0.1)
+            patch.setattr("layerctl.ops.mounting._TEARDOWN_SECONDS", 0.1)
             with pytest.raises(Busy):
                 box.repo.undo()
         assert not context.store.journal.has_pending

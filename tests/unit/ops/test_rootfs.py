@@ -13,7 +13,7 @@ from layerctl import Quiescence
 from layerctl.errors import Busy
 from layerctl.mount.table import mount_at
 from layerctl.mount.worktree import WorktreeMount
-from layerctl.ops import rootfs as rootfs_module
+from layerctl.ops import mounting
 from tests.oracle import assert_same, listing
 from tests.support.mounts import unmount_below
 from tests.unit.mount.people import using
@@ -87,7 +87,7 @@ def test_it_comes_back_after_a_commit_that_left_the_write_layer(box: Box, how: s
 
 def test_a_write_layer_that_is_still_written_is_not_mounted_twice(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
     """Trap 30."""
-    monkeypatch.setattr(rootfs_module, "_TEARDOWN_SECONDS", 0.2)
+    monkeypatch.setattr(mounting, "_TEARDOWN_SECONDS", 0.2)
     box.base(_with_held)
     with using(box.root, "writer"):
         subprocess.run(["umount", "-l", box.root], check=True)
