@@ -123,14 +123,19 @@ class Refs:
             lock.unlink(missing_ok=True)
 
     def _delete(self, name: str, durability: Durability) -> None:
+        """Its reflog goes first: once a ref is gone, nobody looks for one."""
+        self._remove(self._git / "logs", name, durability)
         if name in self._packed():
             self._drop_packed(name, durability)
-        for top in (self._git, self._git / "logs"):
-            path = top / name
-            with suppress(FileNotFoundError, NotADirectoryError):
-                path.unlink()
-                durability.sync_dir(path.parent)
-                _prune(path.parent, top / "refs")
+        self._remove(self._git, name, durability)
+
+    @staticmethod
+    def _remove(top: Path, name: str, durability: Durability) -> None:
+        path = top / name
+        with suppress(FileNotFoundError, NotADirectoryError):
+            path.unlink()
+            durability.sync_dir(path.parent)
+            _prune(path.parent, top / "refs")
 
     def _drop_packed(self, name: str, durability: Durability) -> None:
         """Takes a ref out of ``packed-refs``, with what it says of a tag's target."""

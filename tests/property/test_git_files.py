@@ -25,9 +25,12 @@ from layerctl.store.objectformat import CommitObject, format_commit, parse_commi
 from layerctl.store.packfile import PackFile, apply_delta
 from layerctl.store.refs import Refs, is_ref_name
 from layerctl.store.walk import LongHistory, walk
+from tests.unit.store.dying import die_at
 
 _ANN = Author("Ann Ü", "ann@x")
 _ZERO = datetime.fromtimestamp(0, UTC)
+
+pytestmark = pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
 _QUICK = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
@@ -204,6 +207,22 @@ def test_a_deleted_ref_is_gone_loose_and_packed_with_its_reflog(bare: GitReposit
     bare.move_ref(RefMove("refs/heads/a", None, one.hex, "a file where folders were"), _ANN)
     assert git(bare.path, "rev-parse", "refs/heads/a").decode().strip() == one.hex
     git(bare.path, "fsck", "--strict")
+
+
+@pytest.mark.parametrize("step", [*range(16), 99])
+def test_a_deletion_that_dies_leaves_no_reflog_without_a_ref(bare: GitRepository, step: int) -> None:
+    one = commit_of(bare, [], 1)
+    bare.move_ref(RefMove("refs/heads/a/b", None, one.hex, "made"), _ANN)
+    git(bare.path, "pack-refs", "--all")
+    two = commit_of(bare, [], 2)
+    bare.move_ref(RefMove("refs/heads/a/b", one.hex, two.hex, "moved"), _ANN)
+    gone = RefMove("refs/heads/a/b", two.hex, None, "gone")
+    assert die_at(step, lambda: bare.move_ref(gone, _ANN), (Path, "unlink"), (Path, "rmdir")) == (step == 99)
+    assert not (bare.path / "logs/refs/heads/a/b").exists() or (bare.path / "refs/heads/a/b").exists()
+    bare.drop_stale_locks(["refs/heads/a/b"])
+    GitRepository(bare.path).move_ref(gone, _ANN, again=True)
+    logs = [path for path in (bare.path / "logs/refs/heads").rglob("*") if path.is_file()]
+    assert (bare.ref("refs/heads/a/b"), logs) == (None, [])
 
 
 def test_git_reads_the_reflog(bare: GitRepository) -> None:
