@@ -1,4 +1,4 @@
-"""Refs and reflogs, and what else libgit2 needs to open the repository."""
+"""Refs and reflogs, and what else Git needs to open the repository."""
 
 from __future__ import annotations
 

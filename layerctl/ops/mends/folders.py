@@ -40,7 +40,7 @@ def mend_unknown(mender: Mender, problem: Problem) -> None:
 
 
 def mend_head(mender: Mender, problem: Problem) -> None:
-    """Names a branch in the bare repository's HEAD, which nothing but libgit2 looks at."""
+    """Names a branch in the bare repository's HEAD, which nothing but Git looks at."""
     found = mender.survey.worktrees.get(DEFAULT)
     branch = found.head.branch if found is not None and found.head is not None else None
     mender.replace_file(mender.path(problem), f"ref: refs/heads/{branch or 'main'}\n".encode())
