@@ -1,0 +1,24 @@
+"""What is done and measured: one module a subject, one function a scenario, all of them named in ``SCENARIOS``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+from benchmarks.bench import Bench
+from benchmarks.results import Row
+from benchmarks.scenarios import committing, importing, listing, logging, running
+
+Scenario = Callable[[Bench], Iterator[Row]]
+
+#: In the order in which they run. The import comes first: no tool has seen the base image then.
+SCENARIOS: Mapping[str, Scenario] = {
+    "import": importing.import_base,
+    "commit-one": committing.commit_one,
+    "commit-mixed": committing.commit_mixed,
+    "commit-huge": committing.commit_huge,
+    "commit-small": committing.commit_small,
+    "run": running.run_true,
+    "changes": listing.list_changes,
+    "back": running.back_to_clean,
+    "log": logging.log,
+}
