@@ -46,7 +46,7 @@ def main(arguments: Sequence[str]) -> int:
     report = None
     try:
         with _bench(options, progress) as (bench, report):
-            for name in options.only or SCENARIOS:
+            for name in (name for name in SCENARIOS if name in (options.only or SCENARIOS)):
                 report.rows.extend(SCENARIOS[name](bench))
     except (BenchmarkFailed, NoPlace, base_image.NoBaseImage) as failure:
         progress.print(f"benchmarks: {failure}", markup=False)
@@ -94,6 +94,7 @@ def _bench(options: argparse.Namespace, progress: Console) -> Iterator[tuple[Ben
             runs=options.runs or (1 if options.quick else 3),
             say=lambda text: progress.print(text, markup=False, highlight=False),
             base=base,
+            env=env,
         )
         said = {"runs": bench.runs, "quick": options.quick, "base": base.name}
         yield bench, Report(machine.facts(place), {tool.name: tool.version() for tool in tools}, said)

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks import payloads
 from benchmarks.clock import BenchmarkFailed, Clock, Commands, Sample
+from benchmarks.deep import DeepHistory
 from benchmarks.payloads import Payload
 from benchmarks.results import Row, timed
 from benchmarks.sizes import Sizes
 from benchmarks.tools.layerctl import Layerctl
-from benchmarks.tools.tool import Ability, Tool
+from benchmarks.tools.tool import Ability, Place, Tool
 
 #: Prepares one tool for one run, gives the commands to measure, and cleans up after them.
 Trial = Callable[[Tool, int], AbstractContextManager[Commands]]
@@ -33,6 +34,7 @@ class Bench:
         runs: how often each thing is measured.
         say: tells the user what is going on.
         base: the archive of the base image.
+        env: the environment of all commands.
     """
 
     place: Path
@@ -42,6 +44,8 @@ class Bench:
     runs: int
     say: Callable[[str], None]
     base: Path
+    env: Mapping[str, str]
+    _deep: DeepHistory | None = None
     _payloads: dict[str, tuple[int, Payload]] = field(default_factory=dict)
 
     @property
@@ -65,6 +69,14 @@ class Bench:
     def able(self, ability: Ability) -> list[Tool]:
         """The tools that can do it."""
         return [tool for tool in self.tools if ability in tool.abilities]
+
+    def deep_history(self) -> DeepHistory | None:
+        """The long history; None if layerctl does not take part."""
+        if self._deep is None and self.layerctl is not None:
+            top = self.place / "deep"
+            top.mkdir()
+            self._deep = DeepHistory(Layerctl(Place(top, self.base, self.env)), self.clock)
+        return self._deep
 
     def settle(self) -> None:
         """Brings everything written so far to the disk, so that nobody pays for another one's data."""

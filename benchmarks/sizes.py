@@ -17,6 +17,7 @@ class Sizes:
         very_many: files of the write layer with nothing but small ones.
         log: commits whose log is shown.
         depths: of the deep history, each a power of ten times the one before; the last is the longest history.
+        docker_limit: commits after which docker is not asked for more.
         far: commits between two that are compared.
         image_directories: directories of the big image, with ``image_files`` files each.
         image_files: see there.
@@ -30,6 +31,7 @@ class Sizes:
     very_many: int = 50_000
     log: int = 10
     depths: tuple[int, ...] = (10, 100, 1_000, 10_000)
+    docker_limit: int = 200
     far: int = 1_000
     image_directories: int = 2_000
     image_files: int = 100
@@ -45,6 +47,7 @@ QUICK = Sizes(
     very_many=1_000,
     log=3,
     depths=(2, 4, 8),
+    docker_limit=3,
     far=5,
     image_directories=20,
     image_files=50,

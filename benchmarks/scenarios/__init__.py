@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator, Mapping
 
 from benchmarks.bench import Bench
 from benchmarks.results import Row
-from benchmarks.scenarios import committing, importing, listing, logging, running
+from benchmarks.scenarios import committing, depth, importing, listing, logging, running
 
 Scenario = Callable[[Bench], Iterator[Row]]
 
-#: In the order in which they run. The import comes first: no tool has seen the base image then.
+#: In the order in which they run, also when named otherwise: the history of ``deep`` must not be long before.
 SCENARIOS: Mapping[str, Scenario] = {
     "import": importing.import_base,
     "commit-one": committing.commit_one,
@@ -21,4 +21,8 @@ SCENARIOS: Mapping[str, Scenario] = {
     "changes": listing.list_changes,
     "back": running.back_to_clean,
     "log": logging.log,
+    "deep": depth.deep,
+    "far-diff": depth.far_diff,
+    "log-all": depth.log_all,
+    "depth-limit": depth.depth_limit,
 }
