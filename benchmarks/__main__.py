@@ -18,7 +18,7 @@ from benchmarks import base_image, machine
 from benchmarks.bench import Bench
 from benchmarks.clock import BenchmarkFailed, running_clock
 from benchmarks.document import document
-from benchmarks.place import NoPlace, workplace
+from benchmarks.place import NoPlace, ignore_signals, workplace
 from benchmarks.report import markdown, print_tables
 from benchmarks.results import Report
 from benchmarks.scenarios import SCENARIOS
@@ -96,6 +96,7 @@ def _bench(options: argparse.Namespace, progress: Console) -> Iterator[tuple[Ben
             base=base,
             env=env,
         )
+        stack.callback(ignore_signals)
         said = {"runs": bench.runs, "quick": options.quick, "base": base.name}
         yield bench, Report(machine.facts(place), {tool.name: tool.version() for tool in tools}, said)
 

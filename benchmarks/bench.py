@@ -78,6 +78,10 @@ class Bench:
             self._deep = DeepHistory(Layerctl(Place(top, self.base, self.env)), self.clock)
         return self._deep
 
+    def call(self, *command: str | Path) -> None:
+        """Runs a command that is not measured."""
+        subprocess.run(command, env=dict(self.env), check=True, capture_output=True)
+
     def settle(self) -> None:
         """Brings everything written so far to the disk, so that nobody pays for another one's data."""
         subprocess.run(["sync", "-f", self.place], check=True)

@@ -37,11 +37,16 @@ def workplace(wanted: Path | None, space: int) -> Iterator[Path]:
     try:
         yield folder
     finally:
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, signal.SIG_IGN)
+        ignore_signals()
         kill_containers(folder)
         unmount_below(folder)
         subprocess.run(["rm", "-rf", folder], check=False)
+
+
+def ignore_signals() -> None:
+    """From now on a second Ctrl-C does nothing: what is being taken down shall be taken down."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
 
 
 def filesystem_of(place: Path) -> str:

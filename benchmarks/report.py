@@ -13,6 +13,8 @@ from benchmarks.results import Report, Row
 
 OURS = "layerctl"
 _NONE = "–"
+#: Units of which less is better.
+COSTS = ("s", "bytes")
 #: A title, the names of the columns, and the cells.
 Table = tuple[str, list[str], list[list[str]]]
 
@@ -46,7 +48,8 @@ def tables(report: Report) -> list[Table]:
     plain = [row for row in report.rows if not row.group]
     curves = [row for row in report.rows if row.group]
     found = [_side_by_side(plain)] if plain else []
-    found += [_curve(group, list(rows)) for group, rows in groupby(curves, lambda row: row.group)]
+    for group, rows in groupby(curves, lambda row: row.group):
+        found += _curve(group, list(rows))
     if memory := _memory(plain):
         found.append(memory)
     return found
@@ -69,7 +72,7 @@ def _line(rows: Sequence[Row], tools: Sequence[str]) -> list[str]:
     ours = by_tool[OURS].median if OURS in by_tool else None
     cells = [_cell(by_tool.get(OURS), None), *(_cell(by_tool.get(tool), ours) for tool in tools)]
     peers = [row.median for row in rows if row.tool != OURS and row.median is not None]
-    best = ratio(min(peers), ours) if peers and ours else _NONE
+    best = ratio(min(peers), ours) if peers and ours and rows[0].unit in COSTS else _NONE
     return [rows[0].title, *cells, best]
 
 
@@ -77,17 +80,20 @@ def _cell(row: Row | None, ours: float | None) -> str:
     if row is None or row.median is None:
         return _NONE if row is None or not row.note else "failed"
     text = amount(row.median, row.unit)
-    return f"{text} ({ratio(row.median, ours)})" if ours else text
+    return f"{text} ({ratio(row.median, ours)})" if ours and row.unit in COSTS else text
 
 
-def _curve(group: str, rows: Sequence[Row]) -> Table:
-    """One line a measurement, one column a place on the curve."""
+def _curve(group: str, rows: Sequence[Row]) -> list[Table]:
+    """One line a measurement, one column a place on the curve; and the same for memory."""
     places = sorted({row.at for row in rows if row.at is not None})
-    lines = []
-    for title, line in groupby(rows, lambda row: (row.title, row.tool)):
+    header = ["", *(f"{place:,}" for place in places)]
+    costs, memory = [], []
+    for line in _lines(rows):
         by_place = {row.at: row for row in line}
-        lines.append([f"{title[0]}, {title[1]}", *(_cell(by_place.get(place), None) for place in places)])
-    return group, ["", *(f"{place:,}" for place in places)], lines
+        costs.append([line[0].title, *(_cell(by_place.get(place), None) for place in places)])
+        if line[0].peak:
+            memory.append([line[0].title, *(bytes_of(by_place[place].peak) for place in places)])
+    return [(group, header, costs), (f"{group} – peak of resident memory", header, memory)]
 
 
 def _memory(rows: Sequence[Row]) -> Table | None:

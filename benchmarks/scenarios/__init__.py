@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from benchmarks.bench import Bench
 from benchmarks.results import Row
-from benchmarks.scenarios import committing, depth, importing, listing, logging, running
+from benchmarks.scenarios import big_image, committing, depth, importing, listing, logging, running, store_size
 
 Scenario = Callable[[Bench], Iterator[Row]]
 
@@ -25,4 +25,6 @@ SCENARIOS: Mapping[str, Scenario] = {
     "far-diff": depth.far_diff,
     "log-all": depth.log_all,
     "depth-limit": depth.depth_limit,
+    "big-image": big_image.big_image,
+    "day": store_size.store_size,
 }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.clock import Commands
@@ -61,6 +60,9 @@ class Layerctl(Tool):
         self.layerctl("rollback", "--discard", BASE)
         self.layerctl("gc", "--grace", "now")
 
+    def leave(self, box: str) -> None:
+        """Nothing to do: the worktree stands on the new commit already."""
+
     def running(self, image: str) -> Commands:
         return [self.argv("run", "--rev", image, "true")]
 
@@ -72,12 +74,6 @@ class Layerctl(Tool):
 
     def logging(self, image: str) -> Commands:
         return [self.argv("log")]
-
-    def chain(self, payloads: Sequence[Payload]) -> str:
-        for number, payload in enumerate(payloads):
-            self.write("", payload)
-            self.layerctl("commit", "-m", f"chain{number}")
-        return "HEAD"
 
     def argv(self, *args: str) -> list[str]:
         """A command in the repository."""

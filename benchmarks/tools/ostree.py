@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -40,13 +40,14 @@ class Ostree(Tool):
 
     def open(self, box: str, image: str) -> None:
         self._ostree("checkout", "--require-hardlinks", image, str(self.top / box))
+        self._parent = self._ostree("rev-parse", image).strip()
 
     def write(self, box: str, payload: Payload) -> None:
         payload.apply(self.top / box)
 
     def committing(self, box: str, image: str) -> Commands:
-        tree = f"--tree=dir={self.top / box}"
-        return [self._argv("commit", "--link-checkout-speedup", "-b", image, "-s", image, tree)]
+        made = ["-b", image, "-s", image, f"--parent={self._parent}", f"--tree=dir={self.top / box}"]
+        return [self._argv("commit", "--link-checkout-speedup", *made)]
 
     def close(self, box: str, image: str | None = None) -> None:
         shutil.rmtree(self.top / box)
@@ -56,15 +57,6 @@ class Ostree(Tool):
 
     def logging(self, image: str) -> Commands:
         return [self._argv("log", image)]
-
-    def chain(self, payloads: Sequence[Payload]) -> str:
-        for payload in payloads:
-            self.open("chain", "chained" if payload is not payloads[0] else "base")
-            self.write("chain", payload)
-            for command in self.committing("chain", "chained"):
-                self.call(*command)
-            self.close("chain")
-        return "chained"
 
     @property
     def _archive(self) -> Path:

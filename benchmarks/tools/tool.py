@@ -102,6 +102,10 @@ class Tool:
         """Removes the box, and the image made of it."""
         raise NotImplementedError
 
+    def leave(self, box: str) -> None:
+        """Removes the box, and keeps the image made of it."""
+        self.close(box)
+
     def running(self, image: str) -> Commands:
         """Runs ``true`` in a fresh box of the image, which is gone afterwards."""
         raise NotImplementedError
@@ -126,7 +130,7 @@ class Tool:
             self.write("chain", payload)
             for command in self.committing("chain", image := f"chain{number}"):
                 self.call(*command)
-            self.close("chain")
+            self.leave("chain")
         return image
 
     def call(self, *command: str | Path) -> str:
