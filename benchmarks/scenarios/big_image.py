@@ -32,12 +32,9 @@ def big_image(bench: Bench) -> Iterator[Row]:
         @contextmanager
         def changed(tool: Tool, run: int) -> Iterator[None]:
             tool.have_base()
-            tool.open("box", BASE)
-            try:
+            with tool.box("box", BASE):
                 tool.write("box", bench.payload(_NAME, run, payloads.one_file))
                 yield
-            finally:
-                tool.close("box", None)
 
         @contextmanager
         def commit(tool: Tool, run: int) -> Iterator[Commands]:

@@ -56,12 +56,9 @@ def _commit(bench: Bench, scenario: str, title: str, fill: Callable[[Path], None
     @contextmanager
     def trial(tool: Tool, run: int) -> Iterator[Commands]:
         tool.have_base()
-        tool.open("box", BASE)
-        try:
+        with tool.box("box", BASE, "committed"):
             tool.write("box", bench.payload(scenario, run, fill, deleted))
             yield tool.committing("box", "committed")
-        finally:
-            tool.close("box", "committed")
 
     yield from bench.side_by_side(scenario, title, bench.tools, trial)
     bench.forget_payload(scenario)

@@ -23,15 +23,12 @@ def _listing(bench: Bench, scenario: str, words: str, *, first: bool) -> Iterato
     @contextmanager
     def trial(tool: Tool, run: int) -> Iterator[Commands]:
         tool.have_base()
-        tool.open("box", BASE)
-        try:
+        with tool.box("box", BASE):
             tool.write("box", bench.payload("changes", run, mixed(bench), DELETED))
             if not first:
                 for command in tool.listing("box"):
                     tool.call(*command)
             yield tool.listing("box")
-        finally:
-            tool.close("box")
 
     title = f"{words} the changes of {mixed_title(bench)}"
     return bench.side_by_side(scenario, title, bench.able(Ability.CHANGES), trial)

@@ -29,12 +29,9 @@ def back_to_clean(bench: Bench) -> Iterator[Row]:
     @contextmanager
     def trial(tool: Tool, run: int) -> Iterator[Commands]:
         tool.have_base()
-        tool.open("box", BASE)
-        try:
+        with tool.box("box", BASE):
             tool.write("box", bench.payload("back", run, mixed(bench), DELETED))
             yield tool.going_back("box", BASE)
-        finally:
-            tool.close("box")
 
     title = f"back from {mixed_title(bench)} to clean, then run true"
     yield from bench.side_by_side("back", title, bench.able(Ability.RUN), trial)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -101,6 +101,18 @@ class Tool:
     def close(self, box: str, image: str | None = None) -> None:
         """Removes the box, and the image made of it."""
         raise NotImplementedError
+
+    @contextmanager
+    def box(self, box: str, image: str, made: str | None = None) -> Iterator[None]:
+        """Has a box, and removes it with the image made of it; not after an interrupt, when all of the store goes."""
+        self.open(box, image)
+        try:
+            yield
+        except BenchmarkFailed:
+            with suppress(BenchmarkFailed):
+                self.close(box, made)
+            raise
+        self.close(box, made)
 
     def leave(self, box: str) -> None:
         """Removes the box, and keeps the image made of it."""
