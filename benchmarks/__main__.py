@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from datetime import datetime
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -22,7 +23,7 @@ from benchmarks.place import NoPlace, ignore_signals, workplace
 from benchmarks.report import markdown, print_tables
 from benchmarks.results import Report
 from benchmarks.scenarios import SCENARIOS
-from benchmarks.sizes import FULL, QUICK
+from benchmarks.sizes import FULL, QUICK, Sizes
 from benchmarks.tools import TOOLS
 from benchmarks.tools.tool import Place, Tool
 
@@ -66,6 +67,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--only", metavar="SCENARIO", nargs="+", choices=SCENARIOS, help=f"of {', '.join(SCENARIOS)}")
     parser.add_argument("--tools", metavar="TOOL", nargs="+", choices=TOOLS, help=f"of {', '.join(TOOLS)}")
     parser.add_argument("--runs", type=int, metavar="N", help="measurements of each (3; 1 with --quick)")
+    parser.add_argument("--depth", type=int, metavar="N", help="of the longest history (10,000)")
     parser.add_argument("--quick", action="store_true", help="small sizes: whether it works, not how fast it is")
     parser.add_argument("--place", type=Path, metavar="DIR", help="a folder on the disk to measure on")
     parser.add_argument("--output", type=Path, metavar="DIR", default=_ROOT / "build/bench", help="for JSON and plot")
@@ -78,6 +80,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
 def _bench(options: argparse.Namespace, progress: Console) -> Iterator[tuple[Bench, Report]]:
     """Everything that the scenarios need, taken down again whatever happens."""
     with ExitStack() as stack:
+        started = datetime.now().astimezone().isoformat(timespec="seconds")
         base = None if options.quick else base_image.debian()
         place = stack.enter_context(workplace(options.place, _QUICK_SPACE if options.quick else _SPACE))
         home = place / "home"
@@ -90,15 +93,20 @@ def _bench(options: argparse.Namespace, progress: Console) -> Iterator[tuple[Ben
             place=place,
             clock=clock,
             tools=tools,
-            sizes=QUICK if options.quick else FULL,
+            sizes=_sizes(options),
             runs=options.runs or (1 if options.quick else 3),
             say=lambda text: progress.print(text, markup=False, highlight=False),
             base=base,
             env=env,
         )
         stack.callback(ignore_signals)
-        said = {"runs": bench.runs, "quick": options.quick, "base": base.name}
+        said = {"started": started, "runs": bench.runs, "quick": options.quick, "base": base.name}
         yield bench, Report(machine.facts(place), {tool.name: tool.version() for tool in tools}, said)
+
+
+def _sizes(options: argparse.Namespace) -> Sizes:
+    sizes = QUICK if options.quick else FULL
+    return sizes.no_deeper_than(options.depth) if options.depth else sizes
 
 
 def _start(name: str, place: Place, stack: ExitStack) -> Tool:
@@ -116,8 +124,9 @@ def _publish(report: Report, options: argparse.Namespace, console: Console, prog
         options.markdown.write_text(markdown(report))
     if find_spec("matplotlib") is None:
         progress.print("no plot: matplotlib is not installed")
-    elif import_module("benchmarks.plot").draw(report, options.output / "results.png"):
-        progress.print(f"plot: {options.output / 'results.png'}", markup=False, highlight=False)
+        return
+    for plot in import_module("benchmarks.plot").draw(report, options.output):
+        progress.print(f"plot: {plot}", markup=False, highlight=False)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,11 @@ class Sizes:
     image_files: int = 100
     days: int = 100
 
+    def no_deeper_than(self, depth: int) -> Sizes:
+        """The same with no history longer than that."""
+        depths = tuple(each for each in self.depths if each < depth)
+        return replace(self, depths=(*depths, depth), far=min(self.far, depth - 1))
+
 
 FULL = Sizes()
 QUICK = Sizes(
@@ -46,10 +51,10 @@ QUICK = Sizes(
     huge_bytes=16 << 20,
     very_many=1_000,
     log=3,
-    depths=(2, 4, 8),
+    depths=(4,),
     docker_limit=3,
-    far=5,
+    far=3,
     image_directories=20,
     image_files=50,
-    days=5,
+    days=3,
 )

@@ -33,3 +33,10 @@ def test_the_scenarios_that_peers_take_part_in(tmp_path: Path) -> None:
     medians = _bench(tmp_path, "import", "commit-one", "back", "log")
     assert [*medians] == ["import", "commit-one", "back", "log"]
     assert all(median > 0 for titles in medians.values() for median in titles.values())
+
+
+def test_the_scenarios_of_long_histories_and_of_a_day(tmp_path: Path) -> None:
+    medians = _bench(tmp_path, "deep", "day")
+    assert medians["deep"]["directories that are mounted"] > 2
+    assert {"commit one file", "find, all of the rootfs", "stat of a missing path, first"} < {*medians["deep"]}
+    assert all(median > 0 for titles in medians.values() for median in titles.values())
