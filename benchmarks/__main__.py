@@ -12,6 +12,8 @@ from datetime import datetime
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from types import FrameType
+from typing import NoReturn
 
 from rich.console import Console
 
@@ -39,8 +41,8 @@ def main(arguments: Sequence[str]) -> int:
     options = _parse(arguments)
     progress = Console(stderr=True)
     console = Console(width=options.width or max(_WIDTH, progress.width))
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda number, _: sys.exit(128 + number))
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
     if os.geteuid() != 0:
         progress.print("benchmarks: it starts daemons and mounts filesystems; run it as root")
         return 6
@@ -52,14 +54,20 @@ def main(arguments: Sequence[str]) -> int:
     except (BenchmarkFailed, NoPlace, base_image.NoBaseImage) as failure:
         progress.print(f"benchmarks: {failure}", markup=False)
         return 1
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupt:
         progress.print("benchmarks: interrupted")
-        return 130
+        return 128 + int(interrupt.args[0])
     finally:
         # What was measured before something went wrong is worth keeping.
         if report is not None and report.rows:
             _publish(report, options, console, progress)
     return 0 if all(row.values for row in report.rows) else 1
+
+
+def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
+    """Once: a second signal could hit what the first one set going, and subprocess is not made for that."""
+    ignore_signals()
+    raise KeyboardInterrupt(number)
 
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -99,7 +107,6 @@ def _bench(options: argparse.Namespace, progress: Console) -> Iterator[tuple[Ben
             base=base,
             env=env,
         )
-        stack.callback(ignore_signals)
         said = {"started": started, "runs": bench.runs, "quick": options.quick, "base": base.name}
         yield bench, Report(machine.facts(place), {tool.name: tool.version() for tool in tools}, said)
 
