@@ -8,7 +8,7 @@ from textwrap import fill
 
 from matplotlib.figure import Figure
 
-from benchmarks.report import OURS
+from benchmarks.report import FLOOR, OURS
 from benchmarks.results import Report, Row
 
 _COLOURS = ["#1f4e9c", "#8ab6d6", "#b48ead", "#d08770", "#a3be8c", "#9a9a9a", "#ebcb8b"]
@@ -18,7 +18,7 @@ _DPI = 150
 def draw(report: Report, folder: Path) -> list[Path]:
     """Draws ``results.png`` and ``depth.png``, as far as there is something to draw; returns what was drawn."""
     measured = [row for row in report.rows if row.unit == "s" and row.median]
-    bars = [row for row in measured if not row.group]
+    bars = [row for row in measured if not row.group and row.tool != FLOOR]
     curves = [row for row in measured if row.group]
     drawn = []
     if bars:

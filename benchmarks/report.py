@@ -12,6 +12,8 @@ from benchmarks.quantities import amount, bytes_of, ratio
 from benchmarks.results import Report, Row
 
 OURS = "layerctl"
+#: Not a tool: the least that the work costs on this machine.
+FLOOR = "floor"
 _NONE = "–"
 #: A process counts what it was started from: see benchmarks/spawner.py.
 _FLOOR = "less than 10 MB cannot be told apart"
@@ -47,13 +49,16 @@ def markdown(report: Report) -> str:
 
 def tables(report: Report) -> list[Table]:
     """Time beside the peers, then each curve, then memory."""
-    plain = [row for row in report.rows if not row.group]
+    plain = [row for row in report.rows if not row.group and row.tool != FLOOR]
+    floor = [row for row in report.rows if row.tool == FLOOR]
     curves = [row for row in report.rows if row.group]
     found = [_side_by_side(plain)] if plain else []
     for group, rows in groupby(curves, lambda row: row.group):
         found += _curve(group, list(rows))
     if memory := _memory(plain):
         found.append(memory)
+    if floor:
+        found.append(("What no tool can do without", ["", "median"], [[row.title, _cell(row, None)] for row in floor]))
     return found
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from benchmarks.bench import Bench
 from benchmarks.results import Row
-from benchmarks.scenarios import big_image, committing, depth, importing, listing, logging, running, store_size
+from benchmarks.scenarios import big_image, committing, depth, floor, importing, listing, logging, running, store_size
 
 Scenario = Callable[[Bench], Iterator[Row]]
 
@@ -27,4 +27,5 @@ SCENARIOS: Mapping[str, Scenario] = {
     "depth-limit": depth.depth_limit,
     "big-image": big_image.big_image,
     "day": store_size.store_size,
+    "floor": floor.floor,
 }
