@@ -100,7 +100,7 @@ def _curve(group: str, rows: Sequence[Row]) -> list[Table]:
         costs.append([line[0].title, *(_cell(by_place.get(place), None) for place in places)])
         if line[0].peak:
             memory.append([line[0].title, *(bytes_of(by_place[place].peak) for place in places)])
-    return [(group, header, costs), (f"{group}: peak of resident memory; {_FLOOR}", header, memory)]
+    return [(group, header, costs), (f"{group}; peak of resident memory ({_FLOOR})", header, memory)]
 
 
 def _memory(rows: Sequence[Row]) -> Table | None:
@@ -113,7 +113,7 @@ def _memory(rows: Sequence[Row]) -> Table | None:
         by_tool = {row.tool: row for row in line}
         cells = [bytes_of(by_tool[tool].peak) if tool in by_tool else _NONE for tool in tools]
         lines.append([line[0].title, *cells])
-    return f"Peak of resident memory: the largest process, and daemons; {_FLOOR}", ["", *tools], lines
+    return f"Peak of resident memory: the largest process, and daemons ({_FLOOR})", ["", *tools], lines
 
 
 def _tools(rows: Sequence[Row]) -> list[str]:

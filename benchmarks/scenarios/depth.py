@@ -33,7 +33,7 @@ def deep(bench: Bench) -> Iterator[Row]:
     yield from sorted(rows, key=lambda row: titles.index(row.title))
 
 
-_GROUP = "A long history: cost by the number of commits"
+_GROUP = "A long history, by the number of commits"
 _TO_MAIN = ["checkout", "main"]
 
 
