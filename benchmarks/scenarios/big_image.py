@@ -79,7 +79,7 @@ def _twin(bench: Bench, tool: Tool, archive: Path, stack: ExitStack) -> Tool:
 def _import(tool: Tool, run: int) -> Iterator[Commands]:
     tool.clear()
     yield tool.importing(BASE)
-    tool.clear()
+    tool.imported()
 
 
 @contextmanager

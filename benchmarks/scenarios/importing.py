@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from benchmarks.bench import Bench
 from benchmarks.clock import Commands
 from benchmarks.results import Row
-from benchmarks.tools.tool import Tool
+from benchmarks.tools.tool import BASE, Tool
 
 
 def import_base(bench: Bench) -> Iterator[Row]:
@@ -17,8 +17,8 @@ def import_base(bench: Bench) -> Iterator[Row]:
     @contextmanager
     def trial(tool: Tool, run: int) -> Iterator[Commands]:
         tool.clear()
-        yield tool.importing("imported")
-        tool.clear()
+        yield tool.importing(BASE)
+        tool.imported()
 
     return bench.side_by_side("import", f"import {bench.base.stem} ({_size(bench)} MB)", bench.tools, trial)
 

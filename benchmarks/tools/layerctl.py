@@ -43,7 +43,8 @@ class Layerctl(Tool):
     def importing(self, image: str) -> Commands:
         return [self.argv("import", str(self.place.base), "-m", image)]
 
-    def after_base(self) -> None:
+    def imported(self) -> None:
+        super().imported()
         self.layerctl("tag", BASE)
         self.layerctl("checkout")
 

@@ -72,11 +72,11 @@ class Tool:
             self.clear()
             for command in self.importing(BASE):
                 self.call(*command)
-            self._has_base = True
-            self.after_base()
+            self.imported()
 
-    def after_base(self) -> None:
-        """What the tool does once after the import."""
+    def imported(self) -> None:
+        """Says that the base image is there from now on."""
+        self._has_base = True
 
     def clear(self) -> None:
         """Leaves no image of the base archive behind, so that the next import has all of it to do."""
