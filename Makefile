@@ -7,7 +7,7 @@ MAKEFLAGS += --no-print-directory
 bin := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-run demo test soak lint crash-sweep faults power-cut fsck-sweep format lock clean
+.PHONY: help setup setup-run demo test bench soak lint crash-sweep faults power-cut fsck-sweep format lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -25,6 +25,11 @@ demo: setup-run ## import a Debian rootfs, change, commit, break, roll back, pro
 
 test: lint ## lint, then every test
 	@$(bin)/python scripts/run-tests
+
+bench: ## measure beside docker, podman, buildah, umoci and ostree; ARGS="--quick --only run log"
+	@scripts/setup-system bench
+	@scripts/setup-venv bench
+	@$(bin)/python -m benchmarks $(ARGS)
 
 soak: setup ## random lives of a rootfs for SECONDS=900 from SEED=n on; prints seeds and steps
 	LAYERCTL_SOAK=$(or $(SECONDS),900) $(if $(SEED),LAYERCTL_SEED=$(SEED)) $(bin)/python -m pytest -q -x tests/property/test_overlay_states.py
