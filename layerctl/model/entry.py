@@ -38,7 +38,8 @@ class Entry(NamedTuple):
         gid: numeric group.
         mtime_ns: modification time, nanoseconds since the epoch (may be negative).
         size: bytes of content for a regular file, else 0.
-        digest: BLAKE3 of the content of a regular file, else None.
+        digest: BLAKE3 of the content of a regular file; None for anything else, and where a status or a diff of the
+            rootfs did not have to read a file to tell that it differs.
         target: a symlink's target, else None.
         rdev: ``(major, minor)`` of a device node, else None.
         xattrs: extended attributes, without overlayfs's own.

@@ -13,6 +13,7 @@ from layerctl.model.configdiff import ConfigChange, compare_configs
 from layerctl.model.results import Diff
 from layerctl.ops.paths import is_below
 from layerctl.ops.rootfs import read_view
+from layerctl.ops.unread import Unread
 from layerctl.snapshot.compare import compare
 
 if TYPE_CHECKING:
@@ -31,9 +32,8 @@ def diff(context: Context, old: str | None, new: str | None, *, paths: Sequence[
         return Diff(before.id, after.id, _chosen((change.parsed() for change in found.changes), paths))
     if context.worktree.record.base is None:
         raise NothingToCommit("nothing is checked out to compare", hint="name two commits, or check one out")
-    view = read_view(context, tolerant=True)
-    found = compare(view.objects, before.snapshot, view.snapshot)
-    return Diff(before.id, None, _chosen((change.parsed() for change in found.changes), paths))
+    unread = Unread(context.store.git, before.snapshot)
+    return Diff(before.id, None, _chosen(unread.changes(read_view(context, tolerant=True, known=unread)), paths))
 
 
 def config_changes(context: Context, difference: Diff) -> tuple[ConfigChange, ...]:

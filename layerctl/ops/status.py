@@ -9,7 +9,7 @@ from layerctl.model.results import Status
 from layerctl.ops.container import running
 from layerctl.ops.mounting import mount_of
 from layerctl.ops.rootfs import read_view
-from layerctl.snapshot.compare import compare
+from layerctl.ops.unread import Unread
 
 if TYPE_CHECKING:
     from layerctl.model.change import Change
@@ -49,9 +49,8 @@ def _uncommitted(context: Context) -> tuple[Change, ...]:
     record, head = context.worktree.record, context.head()
     if record.base is None or head is None:
         return ()
-    view = read_view(context, tolerant=True)
-    commit = context.store.commits.read(head)
-    return tuple(change.parsed() for change in compare(view.objects, commit.snapshot, view.snapshot).changes)
+    unread = Unread(context.store.git, context.store.commits.outline(head).snapshot)
+    return unread.changes(read_view(context, tolerant=True, known=unread))
 
 
 def _steadily(context: Context, read: Callable[[], Read]) -> Read:

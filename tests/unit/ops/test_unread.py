@@ -1,0 +1,79 @@
+"""What a status and a diff of the rootfs read: only what they cannot tell otherwise."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from layerctl.layer import scan as scan_module
+from layerctl.layer.content import digest_bytes
+from layerctl.model.change import Aspect
+from layerctl.model.results import Diff, Status
+from tests.unit.ops.conftest import Box
+
+
+def _make(source: Path) -> None:
+    (source / "d").mkdir()
+    for name in ("same size", "other size", "touched", "d/mode", "linked", "a directory soon"):
+        (source / name).write_text("1234")
+
+
+@pytest.fixture
+def reads(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Sizes of the files that were read."""
+    found: list[int] = []
+    real = scan_module.digest_fd
+
+    def counted(fd: int, size: int, **options: int | None) -> object:
+        found.append(size)
+        return real(fd, size, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(scan_module, "digest_fd", counted)
+    return found
+
+
+@pytest.mark.parametrize("verb", ["status", "diff"])
+def test_only_what_may_be_the_same_is_read(box: Box, reads: list[int], verb: str) -> None:
+    box.base(_make)
+    (box.root / "new").write_bytes(b"n" * (1 << 20))
+    (box.root / "newdir").mkdir()
+    (box.root / "newdir/f").write_text("12")
+    (box.root / "same size").write_text("4321")
+    (box.root / "other size").write_text("12345")
+    (box.root / "a directory soon").unlink()
+    (box.root / "a directory soon").mkdir()
+    (box.root / "a directory soon/f").write_text("123")
+    os.utime(box.root / "touched", ns=(1, 1))
+    (box.root / "d/mode").chmod(0o600)
+    reads.clear()
+    found: Status | Diff = box.repo.status() if verb == "status" else box.repo.diff()
+    assert sorted(reads) == [4, 4, 4]
+    changes = {change.path: change for change in found.changes if not change.is_noise}
+    digests = {path: change.new.digest for path, change in changes.items() if change.new and change.new.size}
+    unread = {b"new", b"newdir/f", b"other size", b"a directory soon/f"}
+    read = {b"same size": b"4321", b"d/mode": b"1234", b"touched": b"1234"}
+    assert digests == dict.fromkeys(unread) | {path: digest_bytes(data) for path, data in read.items()}
+    aspects = {path: change.what for path, change in changes.items()}
+    assert Aspect.CONTENT in aspects[b"same size"]
+    assert Aspect.CONTENT in aspects[b"other size"]
+    assert aspects[b"d/mode"] == (Aspect.MODE,)
+
+
+def test_a_file_that_got_another_name_is_not_another_file(box: Box) -> None:
+    box.base(_make)
+    for name in ("a new name", "z new name"):
+        os.link(box.root / "linked", box.root / name)
+    changes = {change.path: change for change in box.repo.status().changes}
+    assert changes.keys() >= {b"a new name", b"z new name", b"linked"}
+    assert changes[b"linked"].what == (Aspect.LINK,)
+
+
+def test_what_was_not_read_for_a_status_is_read_for_a_commit(box: Box) -> None:
+    box.base(_make)
+    (box.root / "new").write_text("new")
+    box.repo.status()
+    box.repo.commit("new")
+    [change] = [change for change in box.repo.show()[1].changes if change.path == b"new"]
+    assert change.new is not None and change.new.digest == digest_bytes(b"new")
