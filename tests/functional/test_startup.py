@@ -24,11 +24,11 @@ sys.exit(status)
 LIMITS: dict[tuple[str, ...], tuple[int, int]] = {
     ("log",): (85, 260),
     ("status",): (99, 276),
-    ("diff",): (102, 279),
-    ("commit", "--allow-empty", "-m", "x"): (111, 288),
-    ("run", "true"): (113, 291),
+    ("diff",): (103, 280),
+    ("commit", "--allow-empty", "-m", "x"): (112, 289),
+    ("run", "true"): (114, 292),
     ("rollback", "HEAD"): (107, 284),
-    ("checkout",): (99, 276),
+    ("checkout",): (100, 277),
     ("tag",): (79, 254),
     ("branch",): (78, 253),
 }
