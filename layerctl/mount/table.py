@@ -39,18 +39,17 @@ class Mount:
 
 def read_mounts(process: int | str = "self") -> list[Mount]:
     """The mounts of a process's namespace, in the order in which they were made."""
-    lines = Path(f"/proc/{process}/mountinfo").read_bytes().splitlines()
-    return [_parse(line) for line in lines]
+    return [_parse(line) for line in _lines(process)]
 
 
 def mount_at(mountpoint: Path) -> Mount | None:
     """The topmost mount at a path, or None."""
+    wanted = os.fsencode(mountpoint)
     found = None
-    wanted = os.fspath(mountpoint)
-    for mount in read_mounts():
-        if mount.mountpoint == wanted:
-            found = mount
-    return found
+    for line in _lines("self"):
+        if _point_of(line) == wanted:
+            found = line
+    return _parse(found) if found is not None else None
 
 
 def users(mount: Mount, folder: Path) -> Iterator[int]:
@@ -61,6 +60,7 @@ def users(mount: Mount, folder: Path) -> Iterator[int]:
     may come at any moment.
     """
     own = _namespace("self")
+    devices = (os.makedev(*mount.device), os.stat(folder).st_dev)
     judged: dict[str | None, bool] = {own: False, None: False}
     for name in os.listdir("/proc"):
         if not name.isdigit():
@@ -68,7 +68,7 @@ def users(mount: Mount, folder: Path) -> Iterator[int]:
         namespace = _namespace(name)
         if namespace not in judged:
             judged[namespace] = _has_device(name, mount.device)
-        if judged[namespace] or _holds(name, mount, folder):
+        if judged[namespace] or _holds(name, devices, folder):
             yield int(name)
 
 
@@ -122,9 +122,9 @@ def _every_namespace() -> Iterator[list[Mount]]:
             yield mounts
 
 
-def _holds(process: str, mount: Mount, folder: Path) -> bool:
-    device = os.makedev(*mount.device)
-    below = os.stat(folder).st_dev
+def _holds(process: str, devices: tuple[int, int], folder: Path) -> bool:
+    """Whether a process has something open of the mount's device, or in the folder, which is on the other device."""
+    device, below = devices
     links = _open_files(process)
     if int(process) != os.getpid():
         links += [f"/proc/{process}/cwd", f"/proc/{process}/root"]
@@ -159,15 +159,24 @@ def _has_device(process: str, device: tuple[int, int]) -> bool:
         return False
 
 
+def _lines(process: int | str) -> list[bytes]:
+    with open(f"/proc/{process}/mountinfo", "rb") as file:
+        return file.read().splitlines()
+
+
+def _point_of(line: bytes) -> bytes:
+    point = line.split(b" ", 5)[4]
+    return _OCTAL.sub(lambda match: bytes((int(match[1], 8),)), point) if b"\\" in point else point
+
+
 def _parse(line: bytes) -> Mount:
     fields = line.split(b" ")
     dash = fields.index(b"-", 6)
     major, _, minor = fields[2].partition(b":")
-    point = _OCTAL.sub(lambda match: bytes((int(match[1], 8),)), fields[4])
     return Mount(
         mount_id=int(fields[0]),
         device=(int(major), int(minor)),
-        mountpoint=os.fsdecode(point),
+        mountpoint=os.fsdecode(_point_of(line)),
         filesystem=fields[dash + 1].decode(),
         read_only=b"ro" in fields[dash + 3].split(b","),
         shared=any(field.startswith(b"shared:") for field in fields[6:dash]),

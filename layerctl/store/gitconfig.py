@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 _SECTION = re.compile(r'\[\s*([A-Za-z0-9.-]+)(?:\s+"((?:[^"\\\n]|\\.)*)")?\s*\]\s*')
@@ -37,12 +39,19 @@ def read_value(files: Sequence[Path], key: str) -> str | None:
 
 def _values(path: Path) -> dict[str, str]:
     try:
-        text = path.read_bytes().decode()
+        status = os.stat(path)
     except (FileNotFoundError, NotADirectoryError):
         return {}
+    return _values_of(path, (status.st_ino, status.st_size, status.st_mtime_ns))
+
+
+@lru_cache(maxsize=16)
+def _values_of(path: Path, mark: tuple[int, int, int]) -> dict[str, str]:
+    """The values of a file; whoever writes a config gives it a new inode, which is in the mark."""
+    try:
+        return dict(_parse(path.read_bytes().decode()))
     except (OSError, UnicodeDecodeError) as exc:
         raise StrangeConfig from exc
-    return dict(_parse(text))
 
 
 def _parse(text: str) -> Iterator[tuple[str, str]]:
