@@ -68,7 +68,7 @@ def users(mount: Mount, folder: Path) -> Iterator[int]:
         namespace = _namespace(name)
         if namespace not in judged:
             judged[namespace] = _has_device(name, mount.device)
-        if judged[namespace] or _holds(name, devices, folder):
+        if judged[namespace] or _holds(name, devices, f"{os.fspath(folder)}/"):
             yield int(name)
 
 
@@ -122,7 +122,7 @@ def _every_namespace() -> Iterator[list[Mount]]:
             yield mounts
 
 
-def _holds(process: str, devices: tuple[int, int], folder: Path) -> bool:
+def _holds(process: str, devices: tuple[int, int], folder: str) -> bool:
     """Whether a process has something open of the mount's device, or in the folder, which is on the other device."""
     device, below = devices
     links = _open_files(process)
@@ -131,7 +131,7 @@ def _holds(process: str, devices: tuple[int, int], folder: Path) -> bool:
     for link in links:
         try:
             found = os.stat(link).st_dev
-            if found == device or (found == below and Path(os.readlink(link)).is_relative_to(folder)):
+            if found == device or (found == below and f"{os.readlink(link)}/".startswith(folder)):
                 return True
         except OSError:
             continue
