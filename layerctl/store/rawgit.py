@@ -23,6 +23,7 @@ from pygit2.enums import ObjectType
 
 from layerctl.errors import Damaged
 from layerctl.model.ids import ObjectId
+from layerctl.store import objectformat
 
 _FOLDER = re.compile(r"[0-9a-f]{2}\Z")
 _REST = re.compile(r"[0-9a-f]{38}\Z")
@@ -62,8 +63,7 @@ class RawCommit:
 
 def object_id(item: RawObject) -> ObjectId:
     """The id of an object."""
-    header = f"{item.kind} {len(item.data)}\0".encode()
-    return ObjectId(hashlib.sha1(header + item.data, usedforsecurity=False).digest())
+    return objectformat.object_id(item.kind, item.data)
 
 
 def parse_commit(data: bytes) -> RawCommit:
