@@ -40,9 +40,20 @@ class Objects:
         """Type and content of an object; None if it is not among what is understood here.
 
         Raises:
-            Damaged: it is broken.
+            Damaged: it is broken, wherever it is.
         """
-        return self._read_packed(oid) or self._read_loose(oid) or self._read_packed(oid, anew=True)
+        problem = None
+        for attempt in (self._read_packed, self._read_loose, self._read_packed_anew):
+            try:
+                found = attempt(oid)
+            except Damaged as exc:
+                problem = exc
+                continue
+            if found is not None:
+                return found
+        if problem is not None:
+            raise problem
+        return None
 
     def has(self, oid: ObjectId) -> bool | None:
         """Whether an object is stored; None if that cannot be told here."""
@@ -101,9 +112,12 @@ class Objects:
             raise Damaged(f"Git object {oid.hex()} is broken")
         return match[1].decode(), data[match.end() :]
 
-    def _read_packed(self, oid: ObjectId, *, anew: bool = False) -> tuple[str, bytes] | None:
-        if anew:  # somebody packed it a moment ago
-            self.look_again()
+    def _read_packed_anew(self, oid: ObjectId) -> tuple[str, bytes] | None:
+        """Somebody may have packed it a moment ago."""
+        self.look_again()
+        return self._read_packed(oid)
+
+    def _read_packed(self, oid: ObjectId) -> tuple[str, bytes] | None:
         packs = self._known_packs()
         for number, pack in enumerate(packs):
             found = pack.read(oid)
@@ -118,7 +132,7 @@ class Objects:
             self._packs = []
             folder = Path(self._folder, "pack")
             for name in sorted(_names(folder)):
-                if name.endswith(".idx"):
+                if name.endswith(".idx") and (folder / name).with_suffix(".pack").exists():
                     self._add(folder / name)
         return self._packs
 

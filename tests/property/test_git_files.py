@@ -112,6 +112,24 @@ def test_an_object_that_somebody_packed_meanwhile_is_found(bare: GitRepository) 
     assert reader.read(oid) == b"data"
 
 
+@pytest.mark.parametrize("damage", ["no pack", "empty pack", "torn pack", "no index", "torn index"])
+def test_a_pack_that_is_not_whole_hides_no_loose_object(bare: GitRepository, damage: str) -> None:
+    """A gc was killed while it made one: what it packed is still there as it was."""
+    oids = [bare.write_blob(b"%d" % number * 1000) for number in range(20)]
+    names = "".join(f"{oid.hex()}\n" for oid in oids).encode()
+    git(bare.path, "pack-objects", str(bare.path / "objects/pack/pack"), stdin=names)
+    what, part = damage.split()
+    [path] = (bare.path / "objects/pack").glob("*.pack" if part == "pack" else "*.idx")
+    path.chmod(0o600)
+    if what == "no":
+        path.unlink()
+    else:
+        os.truncate(path, 0 if what == "empty" else path.stat().st_size // 2)
+    reader = GitRepository(bare.path)
+    assert [reader.read(oid) for oid in oids] == [b"%d" % number * 1000 for number in range(20)]
+    assert all(map(reader.has, oids))
+
+
 def test_objects_of_an_alternate_are_left_to_libgit2(bare: GitRepository, tmp_path: Path) -> None:
     (tmp_path / "b/tmp").mkdir(parents=True)
     GitRepository.create(tmp_path / "b/git", "main")
