@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from blake3 import blake3
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from layerctl.model.delta import Delta
 
 _WHITEOUT = b"type=whiteout"
+_AT_ONCE = 1000
 
 
 def listing(delta: Delta) -> Iterator[bytes]:
@@ -28,4 +30,7 @@ def listing(delta: Delta) -> Iterator[bytes]:
 
 def layer_id(delta: Delta) -> LayerId:
     """The id of the layer with this content: the same change has the same id wherever it is made."""
-    return LayerId(blake3(b"".join(listing(delta))).hexdigest())
+    hasher, lines = blake3(), listing(delta)
+    while part := b"".join(islice(lines, _AT_ONCE)):  # not all of an image's listing at once
+        hasher.update(part)
+    return LayerId(hasher.hexdigest())
