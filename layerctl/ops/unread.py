@@ -52,7 +52,7 @@ class Unread:
         return None if before.kind is Kind.FILE and before.size == status.st_size else _UNREAD
 
     def changes(self, view: View) -> tuple[Change, ...]:
-        """What differs from the commit; files that were not read have no digest."""
+        """What differs from the commit; files that need not be read have no digest, even those that were."""
         found: Comparison = compare(view.objects, self._snapshot, view.snapshot)
         return tuple(map(_parsed, found.changes))
 
@@ -69,6 +69,7 @@ class Unread:
 
 def _parsed(change: RawChange) -> Change:
     parsed = change.parsed()
-    if parsed.new is None or parsed.new.digest != _UNREAD:
+    old, new = parsed.old, parsed.new
+    if new is None or new.kind is not Kind.FILE or (old and old.kind is Kind.FILE and old.size == new.size):
         return parsed
-    return replace(parsed, new=parsed.new._replace(digest=None))
+    return replace(parsed, new=new._replace(digest=None))

@@ -13,6 +13,7 @@ from layerctl.errors import Damaged
 from layerctl.model.ids import CommitId
 from layerctl.mount.overlay import OverlaySpec
 from layerctl.mount.worktree import WorktreeMount
+from layerctl.store import compaction
 from layerctl.store import layers as layers_module
 from layerctl.store.layers import MAX_MOUNTED
 from tests.oracle import assert_same, listing
@@ -140,7 +141,7 @@ def test_two_processes_may_compact_the_same_run(box: Box) -> None:
     first = store._compacted(image, 1, lambda *args: None)
     target = first.fs.parent
     before = target.stat().st_ino
-    store._adopt(_staged(box, target), target)
+    compaction._adopt(_staged(box, target), target, box.store.durability)
     assert target.stat().st_ino == before
 
 
