@@ -84,11 +84,11 @@ def copy_content(source: int, target: int) -> None:
     while position < size:
         try:
             start = os.lseek(source, position, os.SEEK_DATA)
+            end = os.lseek(source, start, os.SEEK_HOLE)
         except OSError as exc:
-            if exc.errno == errno.ENXIO:
+            if exc.errno == errno.ENXIO:  # there is no more: a hole, or somebody has just cut the file
                 return
             raise
-        end = os.lseek(source, start, os.SEEK_HOLE)
         _copy_range(source, target, start, min(end, size))
         position = end
 

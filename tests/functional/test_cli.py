@@ -156,7 +156,7 @@ def test_a_progress_bar_on_a_terminal_and_nothing_when_piped(empty_repo: Repo, w
 
 
 def test_a_progress_bar_for_a_commit_of_many_files(repo: Repo) -> None:
-    rootfs.make_tree(repo.rootfs / "srv", directories=150, files=40)
+    rootfs.make_tree(repo.rootfs / "srv", directories=400, files=50)
     shown = _on_terminal(repo.cli, "commit", "-m", "many")
     assert re.search(r"%|\d+/\d+|━", shown)
 

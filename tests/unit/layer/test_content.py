@@ -96,3 +96,20 @@ def test_a_file_cut_short_while_it_is_copied_does_not_hang(tmp_path: Path, monke
     monkeypatch.setattr(content_module.os, "copy_file_range", cut)
     _copied(tmp_path / "a", tmp_path / "b")
     assert (tmp_path / "b").stat().st_size == 4096
+
+
+def test_a_file_that_is_cut_while_it_is_copied_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the question where data begins and the one where it ends there may be none any more."""
+    (tmp_path / "a").write_bytes(b"x" * 10_000)
+    real = os.lseek
+
+    def cut(fd: int, position: int, whence: int) -> int:
+        if whence == os.SEEK_HOLE:
+            os.truncate(tmp_path / "a", 0)
+        return real(fd, position, whence)
+
+    monkeypatch.setattr(content_module, "_clone", lambda source, target: False)
+    monkeypatch.setattr(os, "lseek", cut)
+    with (tmp_path / "a").open("rb") as source, (tmp_path / "b").open("wb") as target:
+        copy_content(source.fileno(), target.fileno())
+    assert (tmp_path / "b").read_bytes().strip(b"\0") == b""
