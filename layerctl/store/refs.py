@@ -94,7 +94,7 @@ class Refs:
                 return
             if move.old is None:
                 self._make_room(move.ref)
-            os.write(fd, move.new.encode() + b"\n")
+            _write(fd, move.new.encode() + b"\n", move.ref)
             if durability.enabled:
                 os.fsync(fd)
             self._log(move, author, durability)
@@ -119,8 +119,7 @@ class Refs:
         try:
             yield fd
         finally:
-            os.close(fd)
-            lock.unlink(missing_ok=True)
+            _release(lock, fd)
 
     def _delete(self, name: str, durability: Durability) -> None:
         """Its reflog goes first: once a ref is gone, nobody looks for one."""
@@ -144,7 +143,7 @@ class Refs:
         try:
             kept, skip = [], False
             for line in path.read_bytes().splitlines(keepends=True):
-                skip = line.rstrip(b"\n").endswith(b" " + name.encode()) or (skip and line.startswith(b"^"))
+                skip = line.rstrip(b"\n").endswith(b" " + os.fsencode(name)) or (skip and line.startswith(b"^"))
                 if not skip:
                     kept.append(line)
             with open(fd, "wb", closefd=False) as file:
@@ -154,8 +153,7 @@ class Refs:
             os.rename(lock, path)
             durability.sync_dir(self._git)
         finally:
-            os.close(fd)
-            lock.unlink(missing_ok=True)
+            _release(lock, fd)
 
     def _log(self, move: RefMove, author: Author, durability: Durability) -> None:
         message = " ".join(move.message.split("\n"))
@@ -215,6 +213,21 @@ def _create(lock: Path, name: str) -> int:
     return os.open(lock, flags, 0o600)
 
 
+def _release(lock: Path, fd: int) -> None:
+    """Removes a lock unless it has become the file itself: then that name may be somebody else's lock by now."""
+    try:
+        with suppress(FileNotFoundError):
+            if os.path.samestat(os.stat(lock), os.fstat(fd)):
+                lock.unlink()
+    finally:
+        os.close(fd)
+
+
+def _write(fd: int, data: bytes, name: str) -> None:
+    if os.write(fd, data) != len(data):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), name)
+
+
 def _append(path: Path, line: bytes, durability: Durability) -> None:
     """Adds a line to a reflog, or leaves it as it was."""
     is_new = not path.is_file()
@@ -224,8 +237,7 @@ def _append(path: Path, line: bytes, durability: Durability) -> None:
     try:
         size = os.fstat(fd).st_size
         try:
-            if os.write(fd, line) != len(line):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), os.fspath(path))
+            _write(fd, line, os.fspath(path))
             if durability.enabled:
                 os.fsync(fd)
         except OSError:

@@ -227,7 +227,7 @@ def test_a_deleted_ref_is_gone_loose_and_packed_with_its_reflog(bare: GitReposit
     git(bare.path, "fsck", "--strict")
 
 
-@pytest.mark.parametrize("step", [*range(16), 99])
+@pytest.mark.parametrize("step", [*range(15), 99])
 def test_a_deletion_that_dies_leaves_no_reflog_without_a_ref(bare: GitRepository, step: int) -> None:
     one = commit_of(bare, [], 1)
     bare.move_ref(RefMove("refs/heads/a/b", None, one.hex, "made"), _ANN)
@@ -272,6 +272,20 @@ def test_a_ref_that_moved_under_the_lock_is_left_alone(bare: GitRepository) -> N
         Refs(bare.path).move(RefMove("refs/heads/main", one.hex, two.hex, "no"), _ANN, Durability())
     assert bare.ref("refs/heads/main") == one.hex
     assert len(bare.reflog("refs/heads/main")) == 1
+
+
+def test_a_lock_that_somebody_took_right_after_is_theirs(bare: GitRepository, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = commit_of(bare, [], 1)
+    lock, real = bare.path / "refs/heads/main.lock", os.rename
+
+    def renamed(source: Path, target: Path) -> None:
+        real(source, target)
+        if source == lock:
+            lock.write_text("theirs")
+
+    monkeypatch.setattr(os, "rename", renamed)
+    Refs(bare.path).move(RefMove("refs/heads/main", None, one.hex, "made"), _ANN, Durability())
+    assert (lock.read_text(), bare.ref("refs/heads/main")) == ("theirs", one.hex)
 
 
 def test_symbolic_refs_are_followed_and_circles_are_damage(bare: GitRepository) -> None:
