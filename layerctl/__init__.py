@@ -12,10 +12,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from layerctl.lazy import loader as _loader
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from layerctl.errors import LayerctlError
     from layerctl.model.change import Aspect, Change, ChangeKind

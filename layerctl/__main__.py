@@ -6,7 +6,7 @@ import sys
 
 if __name__ == "__main__":
     try:
-        from layerctl.cli import main
+        from layerctl.cli import program
     except KeyboardInterrupt:
         sys.exit(130)
-    sys.exit(main())
+    program()

@@ -3,59 +3,40 @@
 from __future__ import annotations
 
 import os
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import typer
-import typer.main
-
-from layerctl.cli.parsing import APP, Verbs
-from layerctl.cli.session import Session, takes_session
+from layerctl.cli import quick
+from layerctl.cli.declare import Command, Option
 from layerctl.errors import NotFound
+
+if TYPE_CHECKING:
+    from layerctl.cli.session import Session
 
 WHEN = ("auto", "always", "never")
 
-app = typer.Typer(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]}, **APP)
 
-
-def _print_version(wanted: bool) -> None:
-    if wanted:
-        from layerctl import __version__  # noqa: PLC0415 (reads the package's metadata)
-
-        typer.echo(f"layerctl {__version__}")
-        raise typer.Exit
-
-
-def _check_color(when: str) -> str:
-    if when not in WHEN:
-        raise typer.BadParameter(f"{when!r} is none of {', '.join(WHEN)}")
-    return when
-
-
-@app.callback()
-@takes_session
 def layerctl(
     session: Session,
     directory: Annotated[
-        str | None, typer.Option("-C", metavar="DIR", help="Work as if started in DIR.", show_default=False)
+        str | None, Option("-C", metavar="DIR", help="Work as if started in DIR.", show_default=False)
     ] = None,
     repo: Annotated[
-        str | None, typer.Option("--repo", metavar="DIR", help="The repository, instead of searching upward.")
+        str | None, Option("--repo", metavar="DIR", help="The repository, instead of searching upward.")
     ] = None,
     color: Annotated[
         str,
-        typer.Option(
-            "--color", metavar="WHEN", callback=_check_color, help="auto, always or never.", show_default=False
-        ),
+        Option("--color", metavar="WHEN", choices=WHEN, help="auto, always or never.", show_default=False),
     ] = "auto",
-    version: Annotated[
-        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version.")
-    ] = False,
+    version: Annotated[bool, Option("--version", help="Print the version.")] = False,
 ) -> None:
     """Git for container root filesystems: commit, diff and roll back what a container changed."""
     session.out.color = color
     session.repo = repo
     if directory is not None:
         _change_directory(directory)
+
+
+ROOT = Command(layerctl)
 
 
 def _change_directory(directory: str) -> None:
@@ -72,13 +53,11 @@ def run(session: Session) -> int:
         The exit status.
 
     Raises:
-        typer.TyperException: it makes no sense.
-        layerctl.errors.LayerctlError: it could not be done.
+        layerctl.errors.LayerctlError: it makes no sense, or could not be done.
     """
-    group = typer.main.get_command(app)
-    try:
-        with group.make_context("layerctl", list(session.words), obj=session) as ctx:
-            result = group.invoke(ctx)
-    except typer.Exit as exc:
-        return exc.exit_code
-    return int(result or 0)
+    call = quick.read(ROOT, session.words)
+    if call is not None:
+        return call.run(session)
+    from layerctl.cli.typed import run_typed  # noqa: PLC0415 (slow to load, and mostly not needed)
+
+    return run_typed(session)

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import sys
-import traceback
-from collections.abc import Sequence
 
 from layerctl.cli.app import run
-from layerctl.cli.errors import describe
-from layerctl.cli.interrupt import after_interrupt
 from layerctl.cli.output import Output
 from layerctl.cli.process import exit_status, prepare_process, silence_stdout
 from layerctl.cli.session import Session
@@ -18,18 +14,17 @@ from layerctl.cli.settings import Settings
 _BROKEN_PIPE = 141
 
 
-def run_command(arguments: Sequence[str] | None) -> int:
+def run_command(words: tuple[str, ...]) -> int:
     """Runs one command line.
 
     Args:
-        arguments: without the program's name; those of the process by default.
+        words: without the program's name.
 
     Returns:
         The exit status. Whatever went wrong has been said on stderr.
     """
     prepare_process()
     settings = Settings.from_environment()
-    words = tuple(sys.argv[1:] if arguments is None else arguments)
     session = Session(settings, words, Output(settings))
     try:
         return _run(session)
@@ -37,6 +32,8 @@ def run_command(arguments: Sequence[str] | None) -> int:
         silence_stdout()
         return _BROKEN_PIPE
     except KeyboardInterrupt as exc:
+        from layerctl.cli.interrupt import after_interrupt  # noqa: PLC0415 (mostly not needed)
+
         after_interrupt(session)
         return exit_status(exc)
 
@@ -63,7 +60,11 @@ def _fail(session: Session, exc: Exception) -> int:
     session.out.close()
     _drop_unwritable_output()
     if session.settings.debug:
+        import traceback  # noqa: PLC0415 (slow to load)
+
         traceback.print_exception(exc)
+    from layerctl.cli.errors import describe  # noqa: PLC0415 (mostly not needed)
+
     failure = describe(exc, f"layerctl {session.verb}" if session.verb else "layerctl")
     session.out.json = _wants_json(session)
     session.out.failure(failure)

@@ -5,20 +5,20 @@ from __future__ import annotations
 import os
 import re
 from contextlib import suppress
+from importlib import import_module
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import typer.main
-
-from layerctl.cli.app import WHEN, app
+from layerctl.cli.app import ROOT
+from layerctl.cli.declare import Argument, Option
 from layerctl.cli.known import Known
-from layerctl.cli.parsing import Subverbs
-from layerctl.cli.verbs import VERBS
+from layerctl.cli.verbs import VERBS, module_of
 from layerctl.errors import LayerctlError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from layerctl.cli.declare import App, Command
     from layerctl.cli.session import Session
 
 #: Per shell, a script for its start-up file.
@@ -63,12 +63,7 @@ _REVISIONS = {"REV", "BAD", "GOOD", "RANGE", "REV[:PATH]", "REV PATH", "PATTERN 
 _BEFORE = re.compile(r".*\.\.\.?|\^")
 _NOTHING = Known(None)
 
-_VALUES = {"--color": WHEN, "--network": ("none", "host")}
-
 Candidate = tuple[str, str]
-
-#: Groups look nothing up in a context.
-_NOBODY: Any = None
 
 
 def complete(session: Session, shell: str) -> None:
@@ -102,50 +97,88 @@ def candidates(words: Sequence[str], known: Known = _NOTHING) -> Iterator[Candid
     *before, current = words
     if "--" in before:
         return
-    command, taken = _command(before)
-    if before and (values := _VALUES.get(before[-1])):
-        found: Iterator[Candidate] = ((value, "") for value in values)
-    elif before and (names := _option_values(command, before[-1], known)):
-        found = names
-    elif before and before[-1].startswith("-") and _takes_value(command, before[-1]):
-        return
+    place = _place(before)
+    if before and (option := place.option(before[-1])) is not None and option.metavar is not None:
+        found = _values(option, known)
     elif current.startswith("-"):
-        found = _options(command)
+        found = _options(place.command)
+    elif place.verbs:
+        found = iter(place.verbs.items())
     else:
-        found = _words(command, taken, before, current, known)
+        found = _words(place, before, current, known)
     yield from ((name, text) for name, text in found if name.startswith(current))
 
 
-def _command(before: Sequence[str]) -> tuple[Any, int]:
-    """The innermost verb that is named, and how many arguments of it are there already."""
-    command: Any = typer.main.get_command(app)
-    taken, skip = 0, False
+class _Place:
+    """Where on a command line the cursor is.
+
+    Attributes:
+        name: the innermost verb; empty for layerctl itself.
+        command: what it takes.
+        verbs: the verbs that can follow, each with a short description.
+        taken: how many arguments are there already.
+    """
+
+    def __init__(self) -> None:
+        self.name = ""
+        self.command: Command = ROOT
+        self.verbs: Mapping[str, str] = {name: verb.summary for name, verb in VERBS.items()}
+        self.taken = 0
+        self._app: App | None = None
+
+    def option(self, name: str) -> Option | None:
+        """What is declared of an option."""
+        return next((option for option in _declared(self.command) if name in _names(option)), None)
+
+    def enter(self, word: str) -> None:
+        """Goes past a word that is no option."""
+        if word not in self.verbs:
+            self.taken += not self.verbs
+            return
+        self.name = word
+        if self._app is not None:
+            self.command, self.verbs = self._app.commands[word], {}
+            return
+        app: App = import_module(module_of(VERBS[word])).app
+        if app.about is None:
+            self.command, self.verbs = app.single, {}
+        else:
+            self._app, self.command, self.verbs = app, app.group, dict.fromkeys(app.commands, "")
+
+
+def _place(before: Sequence[str]) -> _Place:
+    place, skip = _Place(), False
     for word in before:
         if skip or word.startswith("-"):
-            skip = not skip and _takes_value(command, word)
-        elif isinstance(command, Subverbs):
-            command = command.get_command(_NOBODY, word) or command
+            option = None if skip else place.option(word)
+            skip = option is not None and option.metavar is not None
         else:
-            taken += 1
-    return command, taken
+            place.enter(word)
+    return place
 
 
-def _takes_value(command: Any, word: str) -> bool:
-    return any(word in param.opts and not param.is_flag for param in command.params if hasattr(param, "is_flag"))
+def _declared(command: Command) -> Iterator[Option]:
+    return (item.declared for item in command.parameters if isinstance(item.declared, Option))
 
 
-def _options(command: Any) -> Iterator[Candidate]:
-    for param in command.params:
-        if param.param_type_name == "option":
-            yield from ((name, param.help or "") for name in (*param.opts, *param.secondary_opts))
+def _names(option: Option) -> list[str]:
+    return [name for names in option.names for name in names.split("/")]
+
+
+def _options(command: Command) -> Iterator[Candidate]:
+    for option in _declared(command):
+        yield from ((name, option.help) for name in _names(option))
     yield "--help", "Show this message and exit."
 
 
-def _option_values(command: Any, option: str, known: Known) -> Iterator[Candidate] | None:
-    if option in ("-w", "--worktree"):
-        return _named(known.worktrees(), "worktree")
-    metavar = next((param.metavar for param in command.params if option in param.opts), None)
-    return _revisions(known) if metavar == "REV" else None
+def _values(option: Option, known: Known) -> Iterator[Candidate]:
+    """What the value of an option can be; nothing where that is not known."""
+    if option.choices:
+        yield from _named(option.choices, "")
+    elif "--worktree" in option.names:
+        yield from _named(known.worktrees(), "worktree")
+    elif option.metavar == "REV":
+        yield from _revisions(known)
 
 
 def _named(names: Iterable[str], what: str) -> Iterator[Candidate]:
@@ -158,42 +191,37 @@ def _revisions(known: Known, prefix: str = "") -> Iterator[Candidate]:
         yield prefix + name, "branch" if name in branches else "tag" if name in tags else ""
 
 
-def _words(command: Any, taken: int, before: Sequence[str], current: str, known: Known) -> Iterator[Candidate]:
-    if isinstance(command, Subverbs):
-        for name in command.list_commands(_NOBODY):
-            yield name, VERBS[name].summary if name in VERBS else ""
-        return
-    match _argument(command, taken):
+def _words(place: _Place, before: Sequence[str], current: str, known: Known) -> Iterator[Candidate]:
+    match _argument(place):
         case "SHELL":
             yield from ((shell, "") for shell in SCRIPTS)
         case "REF":
             yield from _named([*known.revisions()[:1], *known.branches()], "")
         case "NAME":
-            yield from _of_name(command, before, known)
-        case metavar if metavar in _REVISIONS and (metavar != "PATTERN REV" or taken):
+            yield from _of_name(place.name, before, known)
+        case metavar if metavar in _REVISIONS and (metavar != "PATTERN REV" or place.taken):
             end = _BEFORE.match(current)
             yield from _revisions(known, end[0] if end else "")
 
 
-def _argument(command: Any, taken: int) -> str | None:
+def _argument(place: _Place) -> str | None:
     """What the next argument is called in the help."""
-    arguments = [param for param in command.params if param.param_type_name == "argument"]
-    if not arguments or (taken >= len(arguments) and arguments[-1].nargs != -1):
+    arguments = [item for item in place.command.own if isinstance(item.declared, Argument)]
+    if not arguments or (place.taken >= len(arguments) and not arguments[-1].is_many):
         return None
-    metavar: str | None = arguments[min(taken, len(arguments) - 1)].metavar
-    return metavar
+    return arguments[min(place.taken, len(arguments) - 1)].declared.metavar
 
 
-def _of_name(command: Any, before: Sequence[str], known: Known) -> Iterator[Candidate]:
+def _of_name(verb: str, before: Sequence[str], known: Known) -> Iterator[Candidate]:
     """Names of things that are there; a new one is for the user to think of."""
     deletes = bool({"-d", "-D", "--delete", "-f", "--force"}.intersection(before))
-    if "hook" in before and command.name in ("run", "enable", "disable"):
+    if "hook" in before and verb in ("run", "enable", "disable"):
         yield from _named(known.hooks(), "")
-    elif "worktree" in before and command.name == "remove":
+    elif "worktree" in before and verb == "remove":
         yield from _named([name for name in known.worktrees() if name != "default"], "")
-    elif command.name == "branch" and deletes:
+    elif verb == "branch" and deletes:
         yield from _named(known.branches(), "")
-    elif command.name == "tag" and deletes:
+    elif verb == "tag" and deletes:
         yield from _named(known.tags(), "")
 
 

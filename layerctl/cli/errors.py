@@ -6,10 +6,7 @@ import errno
 import json
 import os
 import sys
-import traceback
 from dataclasses import dataclass
-
-import typer
 
 from layerctl.cli.text import one_line, readable
 from layerctl.errors import Damaged, LayerctlError, MachineLacks, NoPrivilege, NoSpace, PathConflict, UsageError
@@ -89,8 +86,6 @@ def describe(exc: BaseException, command: str = "layerctl") -> Failure:
     """
     if isinstance(exc, LayerctlError):
         return _expected(exc, command)
-    if isinstance(exc, typer.TyperException):
-        return _usage(exc, command)
     if isinstance(exc, OSError):
         code = exc.errno if exc.errno is not None else _code_in(str(exc))
         if code in _ERRNO:
@@ -107,13 +102,6 @@ def _expected(exc: LayerctlError, command: str) -> Failure:
         hint = _HINTS_BY_NAME.get(exc.name, general)
     paths = exc.paths if isinstance(exc, PathConflict) else ()
     return Failure(exc.name, one_line(exc.message), one_line(hint), exc.exit_code, paths)
-
-
-def _usage(exc: typer.TyperException, command: str) -> Failure:
-    ctx = getattr(exc, "ctx", None)
-    where = ctx.command_path if ctx is not None else command
-    text = one_line(exc.format_message()).rstrip(".")
-    return Failure(UsageError.name, text[:1].lower() + text[1:], f"see '{where} --help'", UsageError.exit_code)
 
 
 def _code_in(text: str) -> int | None:
@@ -135,6 +123,7 @@ def _unexpected(exc: BaseException) -> Failure:
 
 def _keep_traceback(exc: BaseException) -> str:
     import tempfile  # noqa: PLC0415 (slow to load, and mostly not needed)
+    import traceback  # noqa: PLC0415
 
     try:
         with tempfile.NamedTemporaryFile(

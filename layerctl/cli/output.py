@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -11,7 +10,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Any
 
-from layerctl.cli.pager import Pager
 from layerctl.cli.render.progress import ProgressBar
 from layerctl.cli.render.style import Style
 from layerctl.cli.text import for_terminal, printable, readable
@@ -52,6 +50,8 @@ class Output:
     @property
     def width(self) -> int:
         """Columns of the terminal (or COLUMNS); 80 where there is none."""
+        import shutil  # noqa: PLC0415 (slow to load)
+
         return shutil.get_terminal_size().columns
 
     def _style(self, stream: IO[str]) -> Style:
@@ -82,6 +82,8 @@ class Output:
         if not sys.stdout.isatty() or not self.settings.pager:
             yield sys.stdout.write
             return
+        from layerctl.cli.pager import Pager  # noqa: PLC0415 (slow to load, and only for a terminal)
+
         with Pager(self.settings.pager, self.settings.child_environment()) as pager:
             yield pager.write
 

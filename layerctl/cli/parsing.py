@@ -1,21 +1,16 @@
-"""Commands and groups in layerctl's own manner: plain values, readable help, paths after ``--``, verbs loaded late."""
+"""Typer's commands and groups in layerctl's own manner: plain values, readable help, paths after ``--``."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
-from importlib import import_module
 from typing import Any
 
 import typer
-import typer.main
 from typer.core import TyperCommand, TyperGroup
 
-from layerctl.cli.verbs import SECTIONS, VERBS, module_of
+from layerctl.cli.quick import spell_out, split_at_dashes
 from layerctl.errors import UsageError
-
-#: For every ``typer.Typer`` here: completion, help and errors are layerctl's own.
-APP: dict[str, Any] = {"add_completion": False, "rich_markup_mode": None, "pretty_exceptions_enable": False}
 
 #: Parameters that each verb has beside its own; they end the list of options in its help.
 SHARED = ("shared_json", "shared_quiet", "shared_worktree", "help")
@@ -60,7 +55,13 @@ class _PlainHelp:
 
 
 class Verb(_PlainHelp, TyperCommand):
-    """One verb."""
+    """One verb.
+
+    Attributes:
+        usage: its arguments, where they are not as declared.
+    """
+
+    usage: tuple[str, ...] = ()
 
     def __init__(self, *args: Any, **attributes: Any) -> None:
         super().__init__(*args, **attributes)
@@ -68,7 +69,7 @@ class Verb(_PlainHelp, TyperCommand):
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         """``[OPTIONS]`` and the arguments as manual pages write them."""
-        return ["[OPTIONS]", *(_usage(param) for param in _arguments(self.params))]
+        return ["[OPTIONS]", *(self.usage or (_usage(param) for param in _arguments(self.params)))]
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Arguments, the verb's own options, and those that every verb has."""
@@ -101,7 +102,7 @@ class RevisionsAndPaths(DashedPaths):
         """Spells numbers out."""
         before, paths = split_at_dashes(args)
         dashed = ["--", *paths] if paths is not None else []
-        return super().parse_args(ctx, [*(word for arg in before for word in _spell_out(arg)), *dashed])
+        return super().parse_args(ctx, [*spell_out(before), *dashed])
 
 
 class CommandLine(Verb):
@@ -144,54 +145,6 @@ class Subverbs(_PlainHelp, TyperGroup):
         rows = [(name, command.get_short_help_str(limit=60)) for name, command in self.commands.items()]
         with formatter.section("Verbs"):
             formatter.write_dl(rows)
-
-
-class Verbs(Subverbs):
-    """All verbs. Each one's module is imported when it is named, not before."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Without any word: the help, and the exit status of a wrong call."""
-        if not args:
-            typer.echo(self.get_help(ctx), err=True)
-            raise typer.Exit(UsageError.exit_code)
-        return super().parse_args(ctx, args)
-
-    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """Finds the verb, and notes its name for error messages."""
-        found = super().resolve_command(ctx, args)
-        ctx.obj.verb = args[0]
-        return found
-
-    def list_commands(self, ctx: Any) -> list[str]:
-        """Their names, as the table has them."""
-        return list(VERBS)
-
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """Loads one."""
-        if cmd_name not in VERBS:
-            return None
-        command = typer.main.get_command(import_module(module_of(VERBS[cmd_name])).app)
-        command.name = cmd_name
-        return command
-
-    def format_commands(self, ctx: Any, formatter: Any) -> None:
-        """The table of verbs, by section; loads none of them."""
-        width = max(len(name) for name in VERBS)
-        for title, verbs in SECTIONS:
-            with formatter.section(title):
-                formatter.write_dl([(verb.name.ljust(width), verb.summary) for verb in verbs])
-
-
-def split_at_dashes(args: Sequence[str]) -> tuple[list[str], list[str] | None]:
-    """Words before ``--`` and after it; None where there is no ``--``."""
-    if "--" not in args:
-        return list(args), None
-    where = list(args).index("--")
-    return list(args[:where]), list(args[where + 1 :])
-
-
-def _spell_out(word: str) -> list[str]:
-    return ["-n", word[1:]] if word[:1] == "-" and word[1:].isdecimal() else [word]
 
 
 def _unknown_verb(where: str, name: str, known: Sequence[str]) -> UsageError:

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import functools
-import inspect
 import os
 import pwd
 import shlex
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Concatenate, ParamSpec
-
-import typer
+from typing import TYPE_CHECKING
 
 from layerctl.cli.text import readable
 from layerctl.errors import RepositoryNotFound
@@ -27,8 +22,6 @@ if TYPE_CHECKING:
 
 _DOT = ".layerctl"
 _LONGEST_COMMAND = 400
-
-Parameters = ParamSpec("Parameters")
 
 
 @dataclass(slots=True)
@@ -116,39 +109,3 @@ def _user_name() -> str:
         return pwd.getpwuid(os.geteuid()).pw_name
     except KeyError:
         return str(os.geteuid())
-
-
-def _shared(
-    shared_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
-    shared_quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Say only what was asked for.")] = False,
-    shared_worktree: Annotated[
-        str | None, typer.Option("-w", "--worktree", metavar="NAME", help="The worktree to work on.")
-    ] = None,
-) -> None:
-    """The options that are understood before and after a verb; only the signature matters."""
-
-
-def takes_session(function: Callable[Concatenate[Session, Parameters], int | None]) -> Callable[..., int]:
-    """Makes a typer command of a function: adds the shared options, passes the session, returns an exit status."""
-
-    @functools.wraps(function)
-    def command(
-        ctx: typer.Context, shared_json: bool, shared_quiet: bool, shared_worktree: str | None, **values: Any
-    ) -> int:
-        session: Session = ctx.obj
-        session.out.json = session.out.json or shared_json
-        session.out.quiet = session.out.quiet or shared_quiet
-        session.worktree = shared_worktree or session.worktree
-        return function(session, **values) or 0  # type: ignore[call-arg]
-
-    command.__signature__ = _signature(function)  # type: ignore[attr-defined]
-    command.__annotations__ = {}
-    del command.__wrapped__
-    return command
-
-
-def _signature(function: Callable[..., Any]) -> inspect.Signature:
-    own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
-    shared = inspect.signature(_shared, eval_str=True).parameters.values()
-    context = inspect.Parameter("ctx", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
-    return inspect.Signature([parameter.replace(kind=parameter.KEYWORD_ONLY) for parameter in (context, *own, *shared)])

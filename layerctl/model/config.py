@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 import json
-import platform
+import os
 import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ class ImageConfig:
     @classmethod
     def empty(cls) -> ImageConfig:
         """The config of a rootfs that came without one, for this machine's platform."""
-        machine = platform.machine()
+        machine = os.uname().machine
         return cls({"architecture": _ARCHITECTURES.get(machine, machine), "os": "linux", "config": {}})
 
     @classmethod

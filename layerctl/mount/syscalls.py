@@ -6,15 +6,14 @@ open_tree(2), umount2(2), and ``include/uapi/linux/mount.h``.
 
 from __future__ import annotations
 
-import ctypes
 import os
 from enum import IntEnum, IntFlag
+
+from layerctl import libc
 
 _MOVE_MOUNT, _FSOPEN, _FSCONFIG, _FSMOUNT, _FSPICK = 429, 430, 431, 432, 433
 _CLOEXEC = 1
 _AT_FDCWD = -100
-
-_libc = ctypes.CDLL(None, use_errno=True)
 
 
 class Command(IntEnum):
@@ -43,16 +42,11 @@ class MountAttr(IntFlag):
 
 
 MNT_DETACH = 2
-OVERLAYFS_MAGIC = 0x794C7630
 UMOUNT_NOFOLLOW = 8
 
 
 def _call(number: int, *arguments: object) -> int:
-    result: int = _libc.syscall(ctypes.c_long(number), *arguments)
-    if result < 0:
-        code = ctypes.get_errno()
-        raise OSError(code, os.strerror(code))
-    return result
+    return libc.call("syscall", number, *arguments)
 
 
 def fsopen(filesystem: str) -> int:
@@ -88,17 +82,12 @@ def move_mount(source: int | str, target: str, flags: MoveFlag = MoveFlag.NONE) 
 
 def umount(path: str, flags: int = 0) -> None:
     """Unmounts what is mounted at a path."""
-    if _libc.umount2(os.fsencode(path), flags | UMOUNT_NOFOLLOW) < 0:
-        code = ctypes.get_errno()
-        raise OSError(code, os.strerror(code), path)
+    libc.call("umount2", os.fsencode(path), flags | UMOUNT_NOFOLLOW, path=path)
 
 
 def mount(source: str, target: str, filesystem: str, flags: int, options: str) -> None:
     """The classic mount(2), for kernels whose overlayfs does not know descriptors or ``lowerdir+``."""
-    arguments = (source.encode(), os.fsencode(target), filesystem.encode(), ctypes.c_ulong(flags), options.encode())
-    if _libc.mount(*arguments) < 0:
-        code = ctypes.get_errno()
-        raise OSError(code, os.strerror(code), target)
+    libc.call("mount", source.encode(), os.fsencode(target), filesystem.encode(), flags, options.encode(), path=target)
 
 
 def context_messages(context: int) -> str:
@@ -109,12 +98,3 @@ def context_messages(context: int) -> str:
             lines.append(os.read(context, 4096).decode(errors="replace").strip())
         except OSError:
             return "; ".join(line[2:] for line in lines)
-
-
-def filesystem_type(fd: int) -> int:
-    """The magic number of the filesystem that a descriptor is on (fstatfs(2))."""
-    buffer = ctypes.create_string_buffer(256)
-    if _libc.fstatfs(fd, buffer) < 0:
-        code = ctypes.get_errno()
-        raise OSError(code, os.strerror(code))
-    return ctypes.c_long.from_buffer(buffer).value

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from layerctl.mount import syscalls
+from layerctl import libc
 
 _OCTAL = re.compile(rb"\\([0-7]{3})")
 
@@ -104,7 +104,7 @@ def _is_on_unknown_overlay(link: str, known: set[int]) -> bool:
     except OSError:
         return False
     try:
-        return syscalls.filesystem_type(fd) == syscalls.OVERLAYFS_MAGIC
+        return libc.filesystem_type(fd) == libc.OVERLAYFS_MAGIC
     finally:
         os.close(fd)
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-import secrets
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -31,7 +30,7 @@ _NAME = re.compile(rb"\.layerctl-[0-9a-f]{16}")
 @contextmanager
 def half_made(context: Context) -> Iterator[bytes]:
     """Gives the name for things that are being made in the worktree's rootfs."""
-    name = b".layerctl-" + secrets.token_hex(8).encode()
+    name = b".layerctl-" + os.urandom(8).hex().encode()
     note = context.worktree.restoring
     context.store.durability.write(note, name + b"\n")
     yield name

@@ -5,13 +5,12 @@ Source of the order (data, then the name that leads to it): fsync(2), rename(2),
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import os
-import secrets
 from pathlib import Path
 
-_libc = ctypes.CDLL(None, use_errno=True)
+from layerctl import libc
+
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
 
@@ -36,9 +35,7 @@ class Durability:
             return
         fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            if _libc.syncfs(fd) != 0:
-                code = ctypes.get_errno()
-                raise OSError(code, os.strerror(code), os.fspath(path))
+            libc.call("syncfs", fd, path=bytes(path))
         finally:
             os.close(fd)
 
@@ -57,7 +54,7 @@ class Durability:
 
     def write(self, path: Path, data: bytes, *, sync_dir: bool = True) -> None:
         """Replaces a small file in one step: readers see the old content or the new."""
-        temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+        temporary = path.with_name(f".{path.name}.{os.urandom(4).hex()}")
         fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             try:
@@ -80,9 +77,7 @@ def exchange(one: Path, other: Path) -> None:
     Raises:
         OSError: one is missing, or the filesystem cannot do it.
     """
-    if _libc.renameat2(_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other), _RENAME_EXCHANGE) != 0:
-        code = ctypes.get_errno()
-        raise OSError(code, os.strerror(code), os.fspath(one), None, os.fspath(other))
+    libc.call("renameat2", _AT_FDCWD, bytes(one), _AT_FDCWD, bytes(other), _RENAME_EXCHANGE, path=bytes(one))
 
 
 def _write_all(fd: int, data: bytes) -> None:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from layerctl import libc
 from layerctl.errors import RepositoryNotFound, UnsupportedFormat
 
 REPOSITORY_DIR = ".layerctl"
 FORMAT = "1"
-_OVERLAYFS_MAGIC = 0x794C7630
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +123,11 @@ def check_format(layout: Layout) -> Layout:
 
 
 def _on_overlay(path: Path) -> bool:
-    buffer = ctypes.create_string_buffer(256)
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.statfs(os.fsencode(path), buffer) != 0:
+    try:
+        fd = os.open(path, os.O_PATH | os.O_CLOEXEC)
+    except OSError:
         return False
-    return ctypes.c_long.from_buffer(buffer).value == _OVERLAYFS_MAGIC
+    try:
+        return libc.filesystem_type(fd) == libc.OVERLAYFS_MAGIC
+    finally:
+        os.close(fd)

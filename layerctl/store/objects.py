@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import re
-import secrets
 import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -73,7 +72,7 @@ class Objects:
             return oid
         path = self._loose(oid)
         folder = os.path.dirname(path)
-        temporary = f"{folder}/tmp_obj_{secrets.token_hex(8)}"
+        temporary = f"{folder}/tmp_obj_{os.urandom(8).hex()}"
         packed = zlib.compress(b"%s %d\0" % (kind.encode(), len(data)) + data, 1)
         try:
             fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o444)

@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import secrets
 import shutil
 import zlib
 from collections.abc import Iterator
@@ -179,7 +178,7 @@ class RawGit:
         """Writes an object as a file of its own, over whatever has that name. Nothing is synced."""
         path = self.loose_path(object_id(item))
         path.parent.mkdir(exist_ok=True)
-        temporary = path.with_name(f"tmp_obj_{secrets.token_hex(4)}")
+        temporary = path.with_name(f"tmp_obj_{os.urandom(4).hex()}")
         temporary.write_bytes(zlib.compress(f"{item.kind} {len(item.data)}\0".encode() + item.data))
         temporary.chmod(0o444)
         os.rename(temporary, path)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -68,7 +68,8 @@ class Store:
     @contextmanager
     def staging(self, purpose: str) -> Iterator[Path]:
         """A private folder for something being made; gone afterwards, whatever happens."""
-        folder = Path(tempfile.mkdtemp(prefix=f"{purpose}-", dir=self.layout.tmp))
+        folder = self.layout.tmp / f"{purpose}-{os.urandom(8).hex()}"
+        folder.mkdir(mode=0o700)
         drop_inherited_acls(bytes(folder))
         try:
             yield folder

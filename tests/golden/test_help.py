@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-import typer.main
 
-from layerctl.cli.app import app
 from layerctl.cli.parsing import Subverbs
+from layerctl.cli.typed import command_line
 from layerctl.cli.verbs import VERBS
 from tests.golden.compare import FOLDER, check
 
@@ -16,7 +15,7 @@ ABSENT = {"exec", "shell", "ps", "stop"}
 
 
 def subverbs(verb: str) -> list[str]:
-    command = typer.main.get_command(app).get_command(None, verb)  # type: ignore[attr-defined]
+    command = command_line().get_command(None, verb)
     return command.list_commands(None) if isinstance(command, Subverbs) else []
 
 
@@ -25,7 +24,7 @@ PATHS = [[], *([verb] for verb in VERBS), *([verb, sub] for verb in VERBS for su
 
 def help_of(path: list[str], monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setenv("COLUMNS", "80")
-    command: Any = typer.main.get_command(app)
+    command: Any = command_line()
     ctx = command.context_class(command, info_name="layerctl", **command.context_settings)
     for name in path:
         command = command.get_command(ctx, name)

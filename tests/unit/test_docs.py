@@ -14,11 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import typer.main
 from blake3 import blake3
 
-from layerctl.cli.app import app
 from layerctl.cli.parsing import SHARED
+from layerctl.cli.typed import command_line
 from layerctl.errors import LayerctlError
 from layerctl.hooks import EVENTS
 from layerctl.model.imports import ImportLimits
@@ -148,7 +147,7 @@ def test_examples_are_found() -> None:
 @pytest.mark.parametrize("example", example_calls(), ids=lambda example: example[0])
 def test_examples_use_verbs_and_options_that_exist(example: tuple[str, list[str]]) -> None:
     words = list(example[1])
-    command: Any = typer.main.get_command(app)
+    command: Any = command_line()
     verb: Verb = ()
     while words:
         word = words.pop(0)
@@ -187,7 +186,7 @@ def verbs() -> dict[Verb, Any]:
             for name in command.list_commands(None):
                 add((*verb, name), command.get_command(None, name))
 
-    add((), typer.main.get_command(app))
+    add((), command_line())
     return found
 
 
@@ -224,7 +223,7 @@ def test_every_option_of_a_verb_is_documented_and_the_reverse(verb: Verb) -> Non
 @pytest.mark.parametrize("verb", VERBS, ids=" ".join)
 def test_usage_is_as_help_has_it(verb: Verb) -> None:
     command = VERBS[verb]
-    parent = typer.main.get_command(app).context_class(typer.main.get_command(app), info_name="layerctl")
+    parent = command_line().context_class(command_line(), info_name="layerctl")
     for depth, word in enumerate(verb[:-1], 1):
         parent = command.context_class(VERBS[verb[:depth]], info_name=word, parent=parent)
     ctx = command.context_class(command, info_name=verb[-1], parent=parent)
@@ -234,7 +233,7 @@ def test_usage_is_as_help_has_it(verb: Verb) -> None:
 
 def test_global_options_are_documented() -> None:
     text = dict(sections(read("commands.md")))["Options"]
-    names = {name for option in options_of(typer.main.get_command(app)) for name in option.opts}
+    names = {name for option in options_of(command_line()) for name in option.opts}
     assert documented_options(text) == names | {"-h", "--help"}
 
 

@@ -1,1 +1,1 @@
-"""One module a verb; each has a typer application called ``app``."""
+"""One module a verb; each declares what it takes in an :class:`~layerctl.cli.declare.App` called ``app``."""

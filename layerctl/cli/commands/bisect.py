@@ -6,40 +6,31 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from layerctl.cli import recovery_documents as documents
-from layerctl.cli.parsing import APP, CommandLine, Subverbs, Verb
+from layerctl.cli.declare import NETWORKS, App, Argument, Option
 from layerctl.cli.render.changes import visible
 from layerctl.cli.render.log import LogFormat
 from layerctl.cli.render.quantities import count_text
 from layerctl.cli.render.stat import stat_lines
-from layerctl.cli.session import Session, takes_session
 from layerctl.cli.text import one_line, printable
 from layerctl.model.bisection import Mark
 
 if TYPE_CHECKING:
+    from layerctl.cli.session import Session
     from layerctl.model.ids import CommitId
     from layerctl.model.recovery import BisectResult, BisectTest
     from layerctl.ops.repository import Repository
 
-app = typer.Typer(cls=Subverbs, **APP)
+app = App("Find the commit that broke something.")
 
 
-@app.callback()
-@takes_session
-def bisect(session: Session) -> None:
-    """Find the commit that broke something."""
-
-
-@app.command(cls=Verb)
-@takes_session
+@app.command()
 def start(
     session: Session,
-    bad: Annotated[str | None, typer.Argument(metavar="BAD", help="A commit in which it is broken.")] = None,
-    good: Annotated[list[str] | None, typer.Argument(metavar="GOOD", help="Commits in which it works.")] = None,
+    bad: Annotated[str | None, Argument(metavar="BAD", help="A commit in which it is broken.")] = None,
+    good: Annotated[list[str] | None, Argument(metavar="GOOD", help="Commits in which it works.")] = None,
     no_checkout: Annotated[
-        bool, typer.Option("--no-checkout", help="Leave the rootfs alone; for 'run', or to test elsewhere.")
+        bool, Option("--no-checkout", help="Leave the rootfs alone; for 'run', or to test elsewhere.")
     ] = False,
 ) -> int:
     """Begin, and check the first candidate out."""
@@ -47,36 +38,33 @@ def start(
     return _report(session, repository, repository.bisect_start(bad, good or (), checkout=not no_checkout))
 
 
-@app.command(cls=Verb)
-@takes_session
+@app.command()
 def good(
     session: Session,
     revisions: Annotated[
-        list[str] | None, typer.Argument(metavar="REV", help="Commits; the one that is being tested by default.")
+        list[str] | None, Argument(metavar="REV", help="Commits; the one that is being tested by default.")
     ] = None,
 ) -> int:
     """Say that it works there, and go on."""
     return _mark(session, Mark.GOOD, revisions)
 
 
-@app.command(cls=Verb)
-@takes_session
+@app.command()
 def bad(
     session: Session,
     revision: Annotated[
-        str | None, typer.Argument(metavar="REV", help="A commit; the one that is being tested by default.")
+        str | None, Argument(metavar="REV", help="A commit; the one that is being tested by default.")
     ] = None,
 ) -> int:
     """Say that it is broken there, and go on."""
     return _mark(session, Mark.BAD, [revision] if revision is not None else None)
 
 
-@app.command(cls=Verb)
-@takes_session
+@app.command()
 def skip(
     session: Session,
     revisions: Annotated[
-        list[str] | None, typer.Argument(metavar="REV", help="Commits; the one that is being tested by default.")
+        list[str] | None, Argument(metavar="REV", help="Commits; the one that is being tested by default.")
     ] = None,
 ) -> int:
     """Say that it cannot be tested there, and go on."""
@@ -88,16 +76,15 @@ def _mark(session: Session, mark: Mark, revisions: list[str] | None) -> int:
     return _report(session, repository, repository.bisect_mark(mark, revisions or ()))
 
 
-@app.command(cls=CommandLine)
-@takes_session
+@app.command(words="command")
 def run(
     session: Session,
-    argv: Annotated[list[str], typer.Argument(metavar="CMD", help="The command and its arguments.")],
-    env: Annotated[list[str] | None, typer.Option("-e", "--env", metavar="NAME=VALUE", help="Set a variable.")] = None,
+    argv: Annotated[list[str], Argument(metavar="CMD", help="The command and its arguments.")],
+    env: Annotated[list[str] | None, Option("-e", "--env", metavar="NAME=VALUE", help="Set a variable.")] = None,
     volume: Annotated[
-        list[str] | None, typer.Option("-v", "--volume", metavar="SRC:DST[:ro]", help="Show a path of the host inside.")
+        list[str] | None, Option("-v", "--volume", metavar="SRC:DST[:ro]", help="Show a path of the host inside.")
     ] = None,
-    network: Annotated[str, typer.Option("--network", metavar="NET", help="none or host.")] = "none",
+    network: Annotated[str, Option("--network", metavar="NET", choices=NETWORKS, help="none or host.")] = "none",
 ) -> int:
     """Let a command test the candidates, each in a throwaway rootfs.
 
@@ -118,8 +105,7 @@ def run(
     return _report(session, repository, repository.bisect_run(request, report))
 
 
-@app.command(cls=Verb)
-@takes_session
+@app.command()
 def log(session: Session) -> None:
     """Show what was said, as commands that say it again."""
     repository = session.repository()
@@ -132,8 +118,7 @@ def log(session: Session) -> None:
         session.out.line(f"layerctl bisect {mark.value} {commit}")
 
 
-@app.command(cls=Verb)
-@takes_session
+@app.command()
 def reset(session: Session) -> None:
     """End the search, and go back to where it began."""
     repository = session.repository()

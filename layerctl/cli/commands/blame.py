@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any
-
-import typer
+from typing import TYPE_CHECKING, Annotated
 
 from layerctl.cli import documents
-from layerctl.cli.parsing import APP, DashedPaths
+from layerctl.cli.declare import App, Argument
 from layerctl.cli.render.blame import blame_lines
 from layerctl.cli.rootpaths import root_paths
-from layerctl.cli.session import Session, takes_session
 from layerctl.errors import UsageError
+
+if TYPE_CHECKING:
+    from layerctl.cli.session import Session
 
 _EXAMPLES = """\
 Examples:
@@ -22,23 +22,14 @@ Examples:
 """
 
 
-class RevisionAndPath(DashedPaths):
-    """Two words, the first of which may be missing; a parser could not say which one is there."""
-
-    def collect_usage_pieces(self, ctx: Any) -> list[str]:
-        """As a manual page writes them."""
-        return ["[OPTIONS]", "[REV]", "PATH"]
+app = App()
 
 
-app = typer.Typer(**APP)
-
-
-@app.command(cls=RevisionAndPath, epilog=_EXAMPLES)
-@takes_session
+@app.command(words="paths", epilog=_EXAMPLES, usage=("[REV]", "PATH"))
 def blame(
     session: Session,
     words: Annotated[
-        list[str] | None, typer.Argument(metavar="REV PATH", help="A commit (HEAD by default) and a path of it.")
+        list[str] | None, Argument(metavar="REV PATH", help="A commit (HEAD by default) and a path of it.")
     ] = None,
 ) -> None:
     """Show who last changed each line of a text file, or each entry of a directory, and when.

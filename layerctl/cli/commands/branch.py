@@ -4,33 +4,30 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from layerctl.cli import documents
-from layerctl.cli.parsing import APP, Verb
+from layerctl.cli.declare import App, Argument, Option
 from layerctl.cli.render.refs import branch_lines
-from layerctl.cli.session import Session, takes_session
 from layerctl.cli.text import printable
 from layerctl.errors import NotFound, UsageError
 
 if TYPE_CHECKING:
+    from layerctl.cli.session import Session
     from layerctl.model.ids import CommitId
     from layerctl.model.results import Branch
     from layerctl.ops.repository import Repository
 
-app = typer.Typer(**APP)
+app = App()
 
 
-@app.command(cls=Verb)
-@takes_session
+@app.command()
 def branch(
     session: Session,
-    name: Annotated[str | None, typer.Argument(metavar="NAME", help="The branch to make or delete.")] = None,
-    revision: Annotated[str | None, typer.Argument(metavar="REV", help="Where it starts; HEAD by default.")] = None,
-    delete: Annotated[bool, typer.Option("-d", "--delete", help="Delete it, if it is merged into HEAD.")] = False,
-    delete_any: Annotated[bool, typer.Option("-D", help="Delete it in any case.")] = False,
-    force: Annotated[bool, typer.Option("-f", "--force", help="Move a branch that exists.")] = False,
-    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="List with commit and subject.")] = False,
+    name: Annotated[str | None, Argument(metavar="NAME", help="The branch to make or delete.")] = None,
+    revision: Annotated[str | None, Argument(metavar="REV", help="Where it starts; HEAD by default.")] = None,
+    delete: Annotated[bool, Option("-d", "--delete", help="Delete it, if it is merged into HEAD.")] = False,
+    delete_any: Annotated[bool, Option("-D", help="Delete it in any case.")] = False,
+    force: Annotated[bool, Option("-f", "--force", help="Move a branch that exists.")] = False,
+    verbose: Annotated[bool, Option("-v", "--verbose", help="List with commit and subject.")] = False,
 ) -> None:
     """List branches (* this worktree's, + another worktree's), or make or delete one."""
     if name is None:

@@ -5,14 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from layerctl.cli import documents
-from layerctl.cli.parsing import APP, Verb
-from layerctl.cli.session import Session, takes_session
+from layerctl.cli.declare import App, Argument, Option
 from layerctl.cli.text import printable
 
 if TYPE_CHECKING:
+    from layerctl.cli.session import Session
     from layerctl.model.results import CheckoutResult
 
 _EXAMPLES = """\
@@ -22,25 +20,20 @@ Examples:
   chroot "$(layerctl checkout main~2)"  # an older commit; HEAD is detached
 """
 
-app = typer.Typer(**APP)
+app = App()
 
 
-@app.command(cls=Verb, epilog=_EXAMPLES)
-@takes_session
+@app.command(epilog=_EXAMPLES)
 def checkout(
     session: Session,
-    revision: Annotated[
-        str | None, typer.Argument(metavar="REV", help="A branch, or any revision; HEAD by default.")
-    ] = None,
-    new_branch: Annotated[
-        str | None, typer.Option("-b", metavar="NEW", help="Make a branch there and be on it.")
-    ] = None,
-    at: Annotated[str | None, typer.Option("--at", metavar="DIR", help="Mount here from now on.")] = None,
-    detach: Annotated[bool, typer.Option("--detach", help="Be on no branch, even if one is named.")] = False,
-    discard: Annotated[bool, typer.Option("--discard", help="Park uncommitted changes instead of refusing.")] = False,
-    read_only: Annotated[bool, typer.Option("--read-only", help="Mount without a write layer.")] = False,
+    revision: Annotated[str | None, Argument(metavar="REV", help="A branch, or any revision; HEAD by default.")] = None,
+    new_branch: Annotated[str | None, Option("-b", metavar="NEW", help="Make a branch there and be on it.")] = None,
+    at: Annotated[str | None, Option("--at", metavar="DIR", help="Mount here from now on.")] = None,
+    detach: Annotated[bool, Option("--detach", help="Be on no branch, even if one is named.")] = False,
+    discard: Annotated[bool, Option("--discard", help="Park uncommitted changes instead of refusing.")] = False,
+    read_only: Annotated[bool, Option("--read-only", help="Mount without a write layer.")] = False,
     volatile: Annotated[
-        bool, typer.Option("--volatile", help="Never sync the write layer: faster, but a power cut loses it.")
+        bool, Option("--volatile", help="Never sync the write layer: faster, but a power cut loses it.")
     ] = False,
 ) -> None:
     """Mount a commit as a rootfs, and print where.

@@ -5,20 +5,18 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from layerctl.cli import documents
+from layerctl.cli.declare import App, Argument, Option
 from layerctl.cli.message import edited_message, given_message, parse_author
-from layerctl.cli.parsing import APP, Verb
 from layerctl.cli.render.quantities import layer_text
 from layerctl.cli.rootpaths import root_paths
-from layerctl.cli.session import Session, takes_session
 from layerctl.cli.text import one_line, printable
 from layerctl.errors import NothingToCommit, UsageError
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from layerctl.cli.session import Session
     from layerctl.model.results import CommitResult
     from layerctl.ops.repository import Repository
 
@@ -29,37 +27,34 @@ Examples:
   layerctl commit --amend --change 'CMD ["/usr/sbin/nginx"]'
 """
 
-app = typer.Typer(**APP)
+app = App()
 
 
-@app.command(cls=Verb, epilog=_EXAMPLES)
-@takes_session
+@app.command(epilog=_EXAMPLES)
 def commit(
     session: Session,
     paths: Annotated[
-        list[str] | None, typer.Argument(metavar="PATH", help="Commit only what changed there; the rest stays.")
+        list[str] | None, Argument(metavar="PATH", help="Commit only what changed there; the rest stays.")
     ] = None,
     message: Annotated[
-        list[str] | None, typer.Option("-m", "--message", metavar="MSG", help="The message; again: a paragraph.")
+        list[str] | None, Option("-m", "--message", metavar="MSG", help="The message; again: a paragraph.")
     ] = None,
-    file: Annotated[str | None, typer.Option("-F", "--file", metavar="FILE", help="The message, from a file.")] = None,
-    amend: Annotated[bool, typer.Option("--amend", help="Replace the last commit.")] = False,
-    no_edit: Annotated[bool, typer.Option("--no-edit", help="With --amend: keep the message.")] = False,
-    allow_empty: Annotated[bool, typer.Option("--allow-empty", help="Commit even if nothing changed.")] = False,
-    no_verify: Annotated[
-        bool, typer.Option("--no-verify", help="Skip pre-commit, commit-msg, quiesce and thaw.")
-    ] = False,
-    no_pause: Annotated[bool, typer.Option("--no-pause", help="Let a running container run meanwhile.")] = False,
+    file: Annotated[str | None, Option("-F", "--file", metavar="FILE", help="The message, from a file.")] = None,
+    amend: Annotated[bool, Option("--amend", help="Replace the last commit.")] = False,
+    no_edit: Annotated[bool, Option("--no-edit", help="With --amend: keep the message.")] = False,
+    allow_empty: Annotated[bool, Option("--allow-empty", help="Commit even if nothing changed.")] = False,
+    no_verify: Annotated[bool, Option("--no-verify", help="Skip pre-commit, commit-msg, quiesce and thaw.")] = False,
+    no_pause: Annotated[bool, Option("--no-pause", help="Let a running container run meanwhile.")] = False,
     author: Annotated[
-        str | None, typer.Option("--author", metavar="AUTHOR", help="Who made the change: 'Name <email>'.")
+        str | None, Option("--author", metavar="AUTHOR", help="Who made the change: 'Name <email>'.")
     ] = None,
-    date: Annotated[str | None, typer.Option("--date", metavar="DATE", help="When it was made.")] = None,
+    date: Annotated[str | None, Option("--date", metavar="DATE", help="When it was made.")] = None,
     change: Annotated[
-        list[str] | None, typer.Option("--change", metavar="INSTR", help="A Dockerfile instruction, such as 'ENV A=b'.")
+        list[str] | None, Option("--change", metavar="INSTR", help="A Dockerfile instruction, such as 'ENV A=b'.")
     ] = None,
     exclude: Annotated[
         list[str] | None,
-        typer.Option("--exclude", metavar="GLOB", help="Leave these paths out; they stay as they are."),
+        Option("--exclude", metavar="GLOB", help="Leave these paths out; they stay as they are."),
     ] = None,
 ) -> None:
     """Record what changed in the rootfs as a new commit.

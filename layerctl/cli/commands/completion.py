@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
+from typing import TYPE_CHECKING, Annotated
 
 from layerctl.cli.completing import SCRIPTS
-from layerctl.cli.parsing import APP, Verb
-from layerctl.cli.session import Session, takes_session
+from layerctl.cli.declare import App, Argument
 from layerctl.errors import UsageError
+
+if TYPE_CHECKING:
+    from layerctl.cli.session import Session
 
 _EXAMPLES = """\
 Examples:
@@ -18,14 +18,11 @@ Examples:
   layerctl completion fish > ~/.config/fish/completions/layerctl.fish
 """
 
-app = typer.Typer(**APP)
+app = App()
 
 
-@app.command(cls=Verb, epilog=_EXAMPLES)
-@takes_session
-def completion(
-    session: Session, shell: Annotated[str, typer.Argument(metavar="SHELL", help="bash, zsh or fish.")]
-) -> None:
+@app.command(epilog=_EXAMPLES)
+def completion(session: Session, shell: Annotated[str, Argument(metavar="SHELL", help="bash, zsh or fish.")]) -> None:
     """Print a completion script for a shell."""
     if shell not in SCRIPTS:
         raise UsageError(f"there is no completion for '{shell}'", hint=f"known shells: {', '.join(SCRIPTS)}")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import typer
-
-from layerctl.cli.parsing import APP, Verb
-from layerctl.cli.session import Session, takes_session
+from layerctl.cli.declare import App, Argument, Option
 from layerctl.cli.text import printable
 from layerctl.errors import Declined, UsageError
+
+if TYPE_CHECKING:
+    from layerctl.cli.session import Session
 
 _EXAMPLES = """\
 Examples:
@@ -18,17 +18,16 @@ Examples:
   layerctl config --unset hooks.timeout
 """
 
-app = typer.Typer(**APP)
+app = App()
 
 
-@app.command(cls=Verb, epilog=_EXAMPLES)
-@takes_session
+@app.command(epilog=_EXAMPLES)
 def config(
     session: Session,
-    key: Annotated[str | None, typer.Argument(metavar="KEY", help="The option, such as user.name.")] = None,
-    value: Annotated[str | None, typer.Argument(metavar="VALUE", help="Its new value.")] = None,
-    unset: Annotated[bool, typer.Option("--unset", help="Remove KEY.")] = False,
-    list_all: Annotated[bool, typer.Option("-l", "--list", help="List what the repository sets.")] = False,
+    key: Annotated[str | None, Argument(metavar="KEY", help="The option, such as user.name.")] = None,
+    value: Annotated[str | None, Argument(metavar="VALUE", help="Its new value.")] = None,
+    unset: Annotated[bool, Option("--unset", help="Remove KEY.")] = False,
+    list_all: Annotated[bool, Option("-l", "--list", help="List what the repository sets.")] = False,
 ) -> None:
     """Read or set an option of this repository. Reading also sees git's own configuration."""
     if list_all or key is None:

@@ -6,21 +6,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from layerctl.cli import documents
-from layerctl.cli.parsing import APP, RevisionsAndPaths
+from layerctl.cli.declare import App, Argument, Option
 from layerctl.cli.render.changes import list_changes, name_status, name_status_z, visible
 from layerctl.cli.render.meaning import config_lines, package_lines
 from layerctl.cli.render.names import quote
 from layerctl.cli.render.patch import LARGEST, Read, patch_lines
 from layerctl.cli.render.stat import stat_lines, totals_of
 from layerctl.cli.rootpaths import revisions_and_paths
-from layerctl.cli.session import Session, takes_session
 from layerctl.errors import UsageError
 
 if TYPE_CHECKING:
     from layerctl.cli.render.style import Style
+    from layerctl.cli.session import Session
     from layerctl.model.change import Change
     from layerctl.model.configdiff import ConfigChange
     from layerctl.model.ids import CommitId
@@ -37,7 +35,7 @@ Examples:
   layerctl diff --packages --config v1 main
 """
 
-app = typer.Typer(**APP)
+app = App()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,27 +82,22 @@ class Meaning:
             yield config_lines(self.config, style)
 
 
-@app.command(cls=RevisionsAndPaths, epilog=_EXAMPLES)
-@takes_session
+@app.command(words="revisions", epilog=_EXAMPLES)
 def diff(
     session: Session,
     revisions: Annotated[
         list[str] | None,
-        typer.Argument(metavar="REV", help="None: rootfs against HEAD; A: against A; A B: A against B."),
+        Argument(metavar="REV", help="None: rootfs against HEAD; A: against A; A B: A against B."),
     ] = None,
-    patch: Annotated[bool, typer.Option("-p", "--patch", help="What changed in text files, line by line.")] = False,
-    stat: Annotated[bool, typer.Option("--stat", help="What it weighs, biggest first.")] = False,
+    patch: Annotated[bool, Option("-p", "--patch", help="What changed in text files, line by line.")] = False,
+    stat: Annotated[bool, Option("--stat", help="What it weighs, biggest first.")] = False,
     packages: Annotated[
-        bool, typer.Option("--packages", help="Packages of dpkg, apk, rpm, pip and npm, with versions.")
+        bool, Option("--packages", help="Packages of dpkg, apk, rpm, pip and npm, with versions.")
     ] = False,
-    config: Annotated[
-        bool, typer.Option("--config", help="The image config: variables, command, labels and so on.")
-    ] = False,
-    names: Annotated[bool, typer.Option("--name-status", help="Only paths, for scripts.")] = False,
-    nul: Annotated[
-        bool, typer.Option("-z", help="With --name-status: end everything with NUL, quote nothing.")
-    ] = False,
-    exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit with 1 if there are differences.")] = False,
+    config: Annotated[bool, Option("--config", help="The image config: variables, command, labels and so on.")] = False,
+    names: Annotated[bool, Option("--name-status", help="Only paths, for scripts.")] = False,
+    nul: Annotated[bool, Option("-z", help="With --name-status: end everything with NUL, quote nothing.")] = False,
+    exit_code: Annotated[bool, Option("--exit-code", help="Exit with 1 if there are differences.")] = False,
 ) -> int:
     """Show what differs: path, kind of change, what about it, and sizes; or packages, or the image config."""
     levels = Levels(patch, stat, names or nul, packages, config)

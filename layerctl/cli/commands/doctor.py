@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-
-import typer
+from typing import TYPE_CHECKING
 
 from layerctl.cli import upkeep_documents as documents
-from layerctl.cli.parsing import APP, Verb
+from layerctl.cli.declare import App
 from layerctl.cli.render.tables import check_lines
-from layerctl.cli.session import Session, takes_session
 from layerctl.errors import MachineLacks, RepositoryNotFound
 
-app = typer.Typer(**APP)
+if TYPE_CHECKING:
+    from layerctl.cli.session import Session
+
+app = App()
 
 
-@app.command(cls=Verb)
-@takes_session
+@app.command()
 def doctor(session: Session) -> int:
     """Show what this machine can and cannot do for layerctl: kernel, privileges, file system, runtimes.
 

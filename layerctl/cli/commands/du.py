@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from layerctl.cli import upkeep_documents as documents
-from layerctl.cli.parsing import APP, Verb
+from layerctl.cli.declare import App, Option
 from layerctl.cli.render.quantities import size_text
-from layerctl.cli.session import Session, takes_session
 from layerctl.cli.text import one_line, printable
 from layerctl.errors import UsageError
 
 if TYPE_CHECKING:
     from layerctl.cli.render.style import Style
+    from layerctl.cli.session import Session
     from layerctl.model.results import DiskUsage, Share
 
 _LARGEST = 10
@@ -29,15 +27,14 @@ _NAMES = {
     "other": "journal and the like",
 }
 
-app = typer.Typer(**APP)
+app = App()
 
 
-@app.command(cls=Verb)
-@takes_session
+@app.command()
 def du(
     session: Session,
     limit: Annotated[
-        int | None, typer.Option("-n", "--max-count", metavar="N", help="The N largest commits; 10 by default.")
+        int | None, Option("-n", "--max-count", metavar="N", help="The N largest commits; 10 by default.")
     ] = None,
 ) -> None:
     """What takes how much on disk.

@@ -4,32 +4,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from layerctl.cli import upkeep_documents as documents
-from layerctl.cli.parsing import APP, Verb
+from layerctl.cli.declare import App, Option
 from layerctl.cli.render.problems import problem_lines
-from layerctl.cli.session import Session, takes_session
 from layerctl.cli.text import printable
 from layerctl.errors import Damaged, UsageError
 
 if TYPE_CHECKING:
+    from layerctl.cli.session import Session
     from layerctl.model.problem import FsckResult
 
-app = typer.Typer(**APP)
+app = App()
 
 
-@app.command(cls=Verb)
-@takes_session
+@app.command()
 def fsck(
     session: Session,
-    quick: Annotated[
-        bool, typer.Option("--quick", help="Leave contents unread: names, sizes and metadata alone.")
-    ] = False,
-    repair: Annotated[bool, typer.Option("--repair", help="Put right what can be put right.")] = False,
+    quick: Annotated[bool, Option("--quick", help="Leave contents unread: names, sizes and metadata alone.")] = False,
+    repair: Annotated[bool, Option("--repair", help="Put right what can be put right.")] = False,
     sources: Annotated[
         list[str] | None,
-        typer.Option("--source", metavar="SOURCE", help="With --repair: where lost files may be, as for 'import'."),
+        Option("--source", metavar="SOURCE", help="With --repair: where lost files may be, as for 'import'."),
     ] = None,
 ) -> int:
     """Check everything in the repository against what it must be; works on a damaged one too.

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from layerctl.cli import upkeep_documents as documents
-from layerctl.cli.parsing import APP, Verb
+from layerctl.cli.declare import App, Option
 from layerctl.cli.render.quantities import count_text, size_text
-from layerctl.cli.session import Session, takes_session
 from layerctl.cli.text import printable
 
 if TYPE_CHECKING:
+    from layerctl.cli.session import Session
     from layerctl.model.results import GcResult
 
 _EXAMPLES = """\
@@ -32,16 +30,15 @@ _NOUNS = {
     "leftovers": "leftover",
 }
 
-app = typer.Typer(**APP)
+app = App()
 
 
-@app.command(cls=Verb, epilog=_EXAMPLES)
-@takes_session
+@app.command(epilog=_EXAMPLES)
 def gc(
     session: Session,
-    dry_run: Annotated[bool, typer.Option("-n", "--dry-run", help="Only say what would go.")] = False,
+    dry_run: Annotated[bool, Option("-n", "--dry-run", help="Only say what would go.")] = False,
     grace: Annotated[
-        str | None, typer.Option("--grace", metavar="AGE", help="How old it must be: '2 weeks', 'now', 'never'.")
+        str | None, Option("--grace", metavar="AGE", help="How old it must be: '2 weeks', 'now', 'never'.")
     ] = None,
 ) -> None:
     """Free what nothing needs.

@@ -5,17 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from itertools import chain
-from typing import Annotated, Any
-
-import typer
+from typing import TYPE_CHECKING, Annotated
 
 from layerctl.cli import documents
-from layerctl.cli.parsing import APP, DashedPaths
+from layerctl.cli.declare import App, Argument, Option
 from layerctl.cli.render.grep import GrepFormat
 from layerctl.cli.rootpaths import revisions_and_paths
-from layerctl.cli.session import Session, takes_session
 from layerctl.errors import UsageError
 from layerctl.model.search import FoundFile, Query
+
+if TYPE_CHECKING:
+    from layerctl.cli.session import Session
 
 _EXAMPLES = """\
 Examples:
@@ -25,33 +25,24 @@ Examples:
 """
 
 
-class PatternAndMore(DashedPaths):
-    """The pattern is the first word, unless ``-e`` gives it."""
-
-    def collect_usage_pieces(self, ctx: Any) -> list[str]:
-        """As a manual page writes them."""
-        return ["[OPTIONS]", "PATTERN", "[REV]", "[-- PATH...]"]
+app = App()
 
 
-app = typer.Typer(**APP)
-
-
-@app.command(cls=PatternAndMore, epilog=_EXAMPLES)
-@takes_session
+@app.command(words="paths", epilog=_EXAMPLES, usage=("PATTERN", "[REV]", "[-- PATH...]"))
 def grep(
     session: Session,
     words: Annotated[
         list[str] | None,
-        typer.Argument(metavar="PATTERN REV", help="A regular expression (Python's), and a commit to search."),
+        Argument(metavar="PATTERN REV", help="A regular expression (Python's), and a commit to search."),
     ] = None,
     more: Annotated[
         list[str] | None,
-        typer.Option("-e", "--regexp", metavar="PATTERN", help="A pattern that may begin with a dash; again: either."),
+        Option("-e", "--regexp", metavar="PATTERN", help="A pattern that may begin with a dash; again: either."),
     ] = None,
-    ignore_case: Annotated[bool, typer.Option("-i", "--ignore-case", help="Upper and lower case alike.")] = False,
-    numbers: Annotated[bool, typer.Option("-n", "--line-number", help="Number the lines.")] = False,
-    names: Annotated[bool, typer.Option("-l", "--files-with-matches", help="Only the names of files.")] = False,
-    fixed: Annotated[bool, typer.Option("-F", "--fixed-strings", help="The pattern is plain text.")] = False,
+    ignore_case: Annotated[bool, Option("-i", "--ignore-case", help="Upper and lower case alike.")] = False,
+    numbers: Annotated[bool, Option("-n", "--line-number", help="Number the lines.")] = False,
+    names: Annotated[bool, Option("-l", "--files-with-matches", help="Only the names of files.")] = False,
+    fixed: Annotated[bool, Option("-F", "--fixed-strings", help="The pattern is plain text.")] = False,
 ) -> int:
     """Show lines of text files that match, in the rootfs as it is or in a commit. Exits with 1 if there are none."""
     patterns, rest = (list(more), list(words or ())) if more else _first_word(words or [])

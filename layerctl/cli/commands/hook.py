@@ -4,28 +4,21 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
-
-import typer
+from typing import TYPE_CHECKING, Annotated
 
 from layerctl.cli import upkeep_documents as documents
-from layerctl.cli.parsing import APP, CommandLine, Subverbs, Verb
+from layerctl.cli.declare import App, Argument, Option
 from layerctl.cli.render.tables import hook_lines, hook_run_lines
-from layerctl.cli.session import Session, takes_session
 from layerctl.cli.text import printable
 from layerctl.errors import NotFound
 
-app = typer.Typer(cls=Subverbs, **APP)
+if TYPE_CHECKING:
+    from layerctl.cli.session import Session
+
+app = App("Programs that verbs ask before they act, and tell afterwards.")
 
 
-@app.callback()
-@takes_session
-def hook(session: Session) -> None:
-    """Programs that verbs ask before they act, and tell afterwards."""
-
-
-@app.command("list", cls=Verb)
-@takes_session
+@app.command("list")
 def list_(session: Session) -> None:
     """List hooks and samples.
 
@@ -38,17 +31,16 @@ def list_(session: Session) -> None:
         session.out.lines(hook_lines(hooks, session.out.style))
 
 
-@app.command(cls=CommandLine)
-@takes_session
+@app.command(words="command")
 def run(
     session: Session,
-    name: Annotated[str, typer.Argument(metavar="NAME", help="An event, or one hook or sample.")],
+    name: Annotated[str, Argument(metavar="NAME", help="An event, or one hook or sample.")],
     arguments: Annotated[
-        list[str] | None, typer.Argument(metavar="ARG", help="For the hook; by default as its verb would call it.")
+        list[str] | None, Argument(metavar="ARG", help="For the hook; by default as its verb would call it.")
     ] = None,
     stdin: Annotated[
         str | None,
-        typer.Option("--stdin", metavar="FILE", help="What it reads, instead of what its verb would give it."),
+        Option("--stdin", metavar="FILE", help="What it reads, instead of what its verb would give it."),
     ] = None,
 ) -> int:
     """Try a hook or a sample.
@@ -64,11 +56,10 @@ def run(
     return next((result.status for result in results if result.problem is not None), 0)
 
 
-@app.command(cls=Verb)
-@takes_session
+@app.command()
 def enable(
     session: Session,
-    name: Annotated[str, typer.Argument(metavar="NAME", help="A sample, or a hook that is not executable.")],
+    name: Annotated[str, Argument(metavar="NAME", help="A sample, or a hook that is not executable.")],
 ) -> None:
     """Turn a sample on."""
     made = session.repository().enable_hook(name)
@@ -78,11 +69,10 @@ def enable(
         session.out.note(f"{made.name} is on: {printable(made.path)}")
 
 
-@app.command(cls=Verb)
-@takes_session
+@app.command()
 def disable(
     session: Session,
-    name: Annotated[str, typer.Argument(metavar="NAME", help="A hook.")],
+    name: Annotated[str, Argument(metavar="NAME", help="A hook.")],
 ) -> None:
     """Turn a hook off: it becomes a sample again."""
     made = session.repository().disable_hook(name)

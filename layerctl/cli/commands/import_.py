@@ -5,17 +5,15 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Annotated, BinaryIO
 
-import typer
-
 from layerctl.cli import documents
+from layerctl.cli.declare import App, Argument, Option
 from layerctl.cli.message import given_message
-from layerctl.cli.parsing import APP, Verb
 from layerctl.cli.render.quantities import count_text, size_text
-from layerctl.cli.session import Session, takes_session
 from layerctl.cli.text import printable
 from layerctl.errors import UsageError
 
 if TYPE_CHECKING:
+    from layerctl.cli.session import Session
     from layerctl.model.results import ImportResult
 
 _EXAMPLES = """\
@@ -25,16 +23,15 @@ Examples:
   layerctl import docker-archive:app.tar:app:1.0 --branch app --tag v1
 """
 
-app = typer.Typer(**APP)
+app = App()
 
 
-@app.command("import", cls=Verb, epilog=_EXAMPLES)
-@takes_session
+@app.command("import", epilog=_EXAMPLES)
 def import_(
     session: Session,
     source: Annotated[
         str,
-        typer.Argument(
+        Argument(
             metavar="SOURCE",
             help="A directory; a tar archive, plain or compressed with gzip, zstd, xz or bzip2 ('-': stdin); "
             "oci:DIR[:REF], oci-archive:FILE[:REF] or docker-archive:FILE[:REF].",
@@ -42,18 +39,18 @@ def import_(
     ],
     message: Annotated[
         list[str] | None,
-        typer.Option("-m", "--message", metavar="MSG", help="The commit's message; again: a paragraph."),
+        Option("-m", "--message", metavar="MSG", help="The commit's message; again: a paragraph."),
     ] = None,
     branch: Annotated[
         str | None,
-        typer.Option("--branch", metavar="B", help="A new branch for it; by default the current one, if it is empty."),
+        Option("--branch", metavar="B", help="A new branch for it; by default the current one, if it is empty."),
     ] = None,
-    tag: Annotated[str | None, typer.Option("--tag", metavar="T", help="Tag the image.")] = None,
+    tag: Annotated[str | None, Option("--tag", metavar="T", help="Tag the image.")] = None,
     change: Annotated[
-        list[str] | None, typer.Option("--change", metavar="INSTR", help="A Dockerfile instruction, such as 'ENV A=b'.")
+        list[str] | None, Option("--change", metavar="INSTR", help="A Dockerfile instruction, such as 'ENV A=b'.")
     ] = None,
     platform: Annotated[
-        str | None, typer.Option("--platform", metavar="OS/ARCH", help="Which image of several; this machine's.")
+        str | None, Option("--platform", metavar="OS/ARCH", help="Which image of several; this machine's.")
     ] = None,
 ) -> None:
     """Make commits of a root filesystem that exists elsewhere.

@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import typer
-
-from layerctl.cli.parsing import APP, Verb
-from layerctl.cli.session import Session, takes_session
+from layerctl.cli.declare import App, Argument, Option
 from layerctl.cli.text import printable
 
-app = typer.Typer(**APP)
+if TYPE_CHECKING:
+    from layerctl.cli.session import Session
+
+app = App()
 
 
-@app.command(cls=Verb)
-@takes_session
+@app.command()
 def init(
     session: Session,
     directory: Annotated[
-        str | None, typer.Argument(metavar="DIR", help="Where; the working directory by default. Made if missing.")
+        str | None, Argument(metavar="DIR", help="Where; the working directory by default. Made if missing.")
     ] = None,
     branch: Annotated[
-        str, typer.Option("-b", "--initial-branch", metavar="NAME", help="The name of the first branch.")
+        str, Option("-b", "--initial-branch", metavar="NAME", help="The name of the first branch.")
     ] = "main",
 ) -> None:
     """Make a repository: the folder .layerctl, with sample hooks. Harmless where there is one already."""

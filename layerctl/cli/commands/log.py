@@ -6,15 +6,13 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from layerctl.cli import documents
-from layerctl.cli.parsing import APP, RevisionsAndPaths
+from layerctl.cli.declare import App, Argument, Option
 from layerctl.cli.render.log import Details, LogFormat, log_lines
 from layerctl.cli.rootpaths import revisions_and_paths
-from layerctl.cli.session import Session, takes_session
 
 if TYPE_CHECKING:
+    from layerctl.cli.session import Session
     from layerctl.model.ids import CommitId
     from layerctl.model.results import LogEntry
     from layerctl.model.scan import RootPath
@@ -33,23 +31,20 @@ BASE_IMAGE_LIMIT = 20
 #: Columns that ``--stat`` leaves to the graph.
 _GRAPH_WIDTH = 8
 
-app = typer.Typer(**APP)
+app = App()
 
 
-@app.command(cls=RevisionsAndPaths, epilog=_EXAMPLES)
-@takes_session
+@app.command(words="revisions", epilog=_EXAMPLES)
 def log(
     session: Session,
     revisions: Annotated[
-        list[str] | None, typer.Argument(metavar="RANGE", help="Revisions and ranges: main, v1..main, ^v1.")
+        list[str] | None, Argument(metavar="RANGE", help="Revisions and ranges: main, v1..main, ^v1.")
     ] = None,
-    limit: Annotated[
-        int | None, typer.Option("-n", "--max-count", metavar="N", help="At most N commits (-5: 5).")
-    ] = None,
-    oneline: Annotated[bool, typer.Option("--oneline", help="One line a commit.")] = False,
-    graph: Annotated[bool, typer.Option("--graph", help="Draw the lines from commit to parent.")] = False,
-    stat: Annotated[bool, typer.Option("--stat", help="List what each commit changed.")] = False,
-    everything: Annotated[bool, typer.Option("--all", help="From all branches and tags, not HEAD alone.")] = False,
+    limit: Annotated[int | None, Option("-n", "--max-count", metavar="N", help="At most N commits (-5: 5).")] = None,
+    oneline: Annotated[bool, Option("--oneline", help="One line a commit.")] = False,
+    graph: Annotated[bool, Option("--graph", help="Draw the lines from commit to parent.")] = False,
+    stat: Annotated[bool, Option("--stat", help="List what each commit changed.")] = False,
+    everything: Annotated[bool, Option("--all", help="From all branches and tags, not HEAD alone.")] = False,
 ) -> None:
     """Show commits, newest first; of PATHs, only those that changed something there."""
     repository = session.repository()
@@ -59,8 +54,7 @@ def log(
         session.out.document([documents.log_entry(entry) for entry in entries])
         return
     form = LogFormat(session.out.style, datetime.now().astimezone(), oneline)
-    width = session.out.width - (_GRAPH_WIDTH if graph else 0)
-    details = _stat(session, repository, paths, width) if stat else None
+    details = _stat(session, repository, paths, _GRAPH_WIDTH if graph else 0) if stat else None
     if graph:
         from layerctl.cli.render.loggraph import graph_lines  # noqa: PLC0415 (many classes)
 
@@ -71,10 +65,12 @@ def log(
         session.out.page(log_lines(entries, form, details))
 
 
-def _stat(session: Session, repository: Repository, paths: Sequence[RootPath], width: int) -> Details:
+def _stat(session: Session, repository: Repository, paths: Sequence[RootPath], indent: int) -> Details:
     """The ``--stat`` of a commit."""
     from layerctl.cli.render.changes import visible  # noqa: PLC0415 (many classes)
     from layerctl.cli.render.stat import stat_lines  # noqa: PLC0415
+
+    width = session.out.width - indent
 
     def lines(entry: LogEntry) -> Iterator[str]:
         commit = entry.commit

@@ -7,33 +7,24 @@ from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from layerctl.cli import documents
-from layerctl.cli.parsing import APP, Subverbs, Verb
+from layerctl.cli.declare import App, Argument, Option
 from layerctl.cli.render.operations import operation_lines
 from layerctl.cli.render.quantities import count_text
-from layerctl.cli.session import Session, takes_session
 from layerctl.errors import UsageError
 
 if TYPE_CHECKING:
+    from layerctl.cli.session import Session
     from layerctl.model.results import RestoreOperationResult
 
-app = typer.Typer(cls=Subverbs, **APP)
+app = App("The operations on this repository: every verb that moved a branch, a tag, a HEAD or a write layer.")
 
 
-@app.callback()
-@takes_session
-def op(session: Session) -> None:
-    """The operations on this repository: every verb that moved a branch, a tag, a HEAD or a write layer."""
-
-
-@app.command("log", cls=Verb)
-@takes_session
+@app.command("log")
 def log(
     session: Session,
-    limit: Annotated[int | None, typer.Option("-n", "--max-count", metavar="N", help="At most N.")] = None,
-    oneline: Annotated[bool, typer.Option("--oneline", help="One line an operation.")] = False,
+    limit: Annotated[int | None, Option("-n", "--max-count", metavar="N", help="At most N.")] = None,
+    oneline: Annotated[bool, Option("--oneline", help="One line an operation.")] = False,
 ) -> None:
     """List the operations, newest first.
 
@@ -50,11 +41,10 @@ def log(
         session.out.page(operation_lines(operations, now, session.out.style, oneline=oneline))
 
 
-@app.command(cls=Verb)
-@takes_session
+@app.command()
 def restore(
     session: Session,
-    number: Annotated[int, typer.Argument(metavar="ID", help="An operation of 'op log'; 0 is straight after init.")],
+    number: Annotated[int, Argument(metavar="ID", help="An operation of 'op log'; 0 is straight after init.")],
 ) -> None:
     """Go to the state right after an operation.
 

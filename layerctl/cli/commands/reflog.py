@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
+from typing import TYPE_CHECKING, Annotated
 
 from layerctl.cli import documents
-from layerctl.cli.parsing import APP, Verb
+from layerctl.cli.declare import App, Argument, Option
 from layerctl.cli.render.refs import reflog_lines
-from layerctl.cli.session import Session, takes_session
 
-app = typer.Typer(**APP)
+if TYPE_CHECKING:
+    from layerctl.cli.session import Session
+
+app = App()
 
 
-@app.command(cls=Verb)
-@takes_session
+@app.command()
 def reflog(
     session: Session,
-    ref: Annotated[str, typer.Argument(metavar="REF", help="A branch; HEAD by default.")] = "HEAD",
-    limit: Annotated[int | None, typer.Option("-n", "--max-count", metavar="N", help="At most N lines.")] = None,
+    ref: Annotated[str, Argument(metavar="REF", help="A branch; HEAD by default.")] = "HEAD",
+    limit: Annotated[int | None, Option("-n", "--max-count", metavar="N", help="At most N lines.")] = None,
 ) -> None:
     """Show where a branch or HEAD has been, newest first. The names in the second column are revisions."""
     lines = session.repository().reflog(ref)[:limit]

@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from layerctl.cli import recovery_documents as documents
-from layerctl.cli.parsing import APP, Verb
+from layerctl.cli.declare import App, Argument, Option
 from layerctl.cli.render.changes import list_changes, visible
 from layerctl.cli.render.quantities import count_text
 from layerctl.cli.rootpaths import root_paths
-from layerctl.cli.session import Session, takes_session
 
 if TYPE_CHECKING:
     from layerctl.cli.render.style import Style
+    from layerctl.cli.session import Session
     from layerctl.model.recovery import RestoreResult
 
 _EXAMPLES = """\
@@ -25,16 +23,15 @@ Examples:
   layerctl restore /                      # everything that is not committed
 """
 
-app = typer.Typer(**APP)
+app = App()
 
 
-@app.command(cls=Verb, epilog=_EXAMPLES)
-@takes_session
+@app.command(epilog=_EXAMPLES)
 def restore(
     session: Session,
-    paths: Annotated[list[str], typer.Argument(metavar="PATH", help="A file, or a directory with all in it.")],
+    paths: Annotated[list[str], Argument(metavar="PATH", help="A file, or a directory with all in it.")],
     source: Annotated[
-        str | None, typer.Option("-s", "--source", metavar="REV", help="The commit to take them from; HEAD by default.")
+        str | None, Option("-s", "--source", metavar="REV", help="The commit to take them from; HEAD by default.")
     ] = None,
 ) -> None:
     """Put files and directories back as they are in a commit, while the rootfs is in use.

@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from layerctl.cli import recovery_documents as documents
+from layerctl.cli.declare import App, Argument, Option
 from layerctl.cli.message import given_message
-from layerctl.cli.parsing import APP, Verb
 from layerctl.cli.render.changes import list_changes, visible
 from layerctl.cli.render.quantities import layer_text
-from layerctl.cli.session import Session, takes_session
 from layerctl.cli.text import one_line, printable
 from layerctl.errors import UsageError
 
 if TYPE_CHECKING:
     from layerctl.cli.render.style import Style
+    from layerctl.cli.session import Session
     from layerctl.model.recovery import RevertResult
 
 _EXAMPLES = """\
@@ -26,19 +24,18 @@ Examples:
   layerctl revert --no-commit v2
 """
 
-app = typer.Typer(**APP)
+app = App()
 
 
-@app.command(cls=Verb, epilog=_EXAMPLES)
-@takes_session
+@app.command(epilog=_EXAMPLES)
 def revert(
     session: Session,
-    revision: Annotated[str, typer.Argument(metavar="REV", help="The commit whose change is taken back.")],
+    revision: Annotated[str, Argument(metavar="REV", help="The commit whose change is taken back.")],
     message: Annotated[
-        list[str] | None, typer.Option("-m", "--message", metavar="MSG", help="The message; again: a paragraph.")
+        list[str] | None, Option("-m", "--message", metavar="MSG", help="The message; again: a paragraph.")
     ] = None,
     no_commit: Annotated[
-        bool, typer.Option("-n", "--no-commit", help="Only change the rootfs; leave it uncommitted.")
+        bool, Option("-n", "--no-commit", help="Only change the rootfs; leave it uncommitted.")
     ] = False,
 ) -> None:
     """Take one commit's change back with a new commit, and show the result in the rootfs.

@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from layerctl.cli import documents
-from layerctl.cli.parsing import APP, Verb
-from layerctl.cli.session import Session, takes_session
+from layerctl.cli.declare import App, Argument, Option
 from layerctl.cli.text import one_line, printable
 from layerctl.errors import UsageError
 
 if TYPE_CHECKING:
     from layerctl.cli.render.style import Style
+    from layerctl.cli.session import Session
     from layerctl.model.commit import ImageCommit
     from layerctl.model.results import RollbackResult
 
@@ -25,23 +23,18 @@ Examples:
   layerctl rollback v1       # back to the tag v1
 """
 
-app = typer.Typer(**APP)
+app = App()
 
 
-@app.command(cls=Verb, epilog=_EXAMPLES)
-@takes_session
+@app.command(epilog=_EXAMPLES)
 def rollback(
     session: Session,
     revision: Annotated[
-        str | None, typer.Argument(metavar="REV", help="An ancestor of HEAD, or HEAD itself; the parent by default.")
+        str | None, Argument(metavar="REV", help="An ancestor of HEAD, or HEAD itself; the parent by default.")
     ] = None,
-    count: Annotated[
-        int | None, typer.Option("-n", metavar="N", help="Go back N commits, instead of naming one.")
-    ] = None,
-    discard: Annotated[
-        bool, typer.Option("--discard", help="Drop uncommitted changes instead of parking them.")
-    ] = False,
-    stop: Annotated[bool, typer.Option("--stop", help="Stop a container that runs in the rootfs.")] = False,
+    count: Annotated[int | None, Option("-n", metavar="N", help="Go back N commits, instead of naming one.")] = None,
+    discard: Annotated[bool, Option("--discard", help="Drop uncommitted changes instead of parking them.")] = False,
+    stop: Annotated[bool, Option("--stop", help="Stop a container that runs in the rootfs.")] = False,
 ) -> None:
     """Go back to an earlier commit, in place, even while somebody works in the rootfs.
 

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import shutil
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import typer
-
+from layerctl.cli.declare import NETWORKS, App, Argument, Option
 from layerctl.cli.errors import Failure
-from layerctl.cli.parsing import APP, CommandLine
-from layerctl.cli.session import Session, takes_session
 from layerctl.cli.text import one_line
 
-_NETWORKS = ("none", "host")
+if TYPE_CHECKING:
+    from layerctl.cli.session import Session
 
 _HINTS = {
     126: "is it executable, and for this machine's architecture?",
@@ -27,56 +25,41 @@ Examples:
   layerctl run --rev v1 -v "$PWD:/src:ro" make -C /src test
 """
 
-app = typer.Typer(**APP)
+app = App()
 
 
-def _check_network(network: str) -> str:
-    if network not in _NETWORKS:
-        raise typer.BadParameter(f"{network!r} is none of {', '.join(_NETWORKS)}")
-    return network
-
-
-@app.command(cls=CommandLine, epilog=_EXAMPLES)
-@takes_session
+@app.command(words="command", epilog=_EXAMPLES)
 def run(
     session: Session,
     argv: Annotated[
-        list[str] | None, typer.Argument(metavar="CMD", help="The command and its arguments; the image's by default.")
+        list[str] | None, Argument(metavar="CMD", help="The command and its arguments; the image's by default.")
     ] = None,
     revision: Annotated[
-        str | None, typer.Option("--rev", metavar="REV", help="Run in a throwaway rootfs of this commit.")
+        str | None, Option("--rev", metavar="REV", help="Run in a throwaway rootfs of this commit.")
     ] = None,
-    interactive: Annotated[
-        bool, typer.Option("-i", "--interactive", help="Accepted: stdin is always connected.")
-    ] = False,
+    interactive: Annotated[bool, Option("-i", "--interactive", help="Accepted: stdin is always connected.")] = False,
     tty: Annotated[
         bool | None,
-        typer.Option(
-            "-t/-T", "--tty/--no-tty", help="With a terminal or without; by default as layerctl itself has one."
-        ),
+        Option("-t/-T", "--tty/--no-tty", help="With a terminal or without; by default as layerctl itself has one."),
     ] = None,
     env: Annotated[
         list[str] | None,
-        typer.Option("-e", "--env", metavar="NAME=VALUE", help="Set a variable; NAME alone passes it on."),
+        Option("-e", "--env", metavar="NAME=VALUE", help="Set a variable; NAME alone passes it on."),
     ] = None,
     user: Annotated[
         str | None,
-        typer.Option("-u", "--user", metavar="USER[:GROUP]", help="Who runs it; the image's user by default."),
+        Option("-u", "--user", metavar="USER[:GROUP]", help="Who runs it; the image's user by default."),
     ] = None,
-    workdir: Annotated[str | None, typer.Option("--workdir", metavar="DIR", help="Where it starts.")] = None,
+    workdir: Annotated[str | None, Option("--workdir", metavar="DIR", help="Where it starts.")] = None,
     volume: Annotated[
-        list[str] | None, typer.Option("-v", "--volume", metavar="SRC:DST[:ro]", help="Show a path of the host inside.")
+        list[str] | None, Option("-v", "--volume", metavar="SRC:DST[:ro]", help="Show a path of the host inside.")
     ] = None,
-    network: Annotated[
-        str, typer.Option("--network", metavar="NET", callback=_check_network, help="none or host.")
-    ] = "none",
-    read_only: Annotated[bool, typer.Option("--read-only", help="The rootfs cannot be written.")] = False,
+    network: Annotated[str, Option("--network", metavar="NET", choices=NETWORKS, help="none or host.")] = "none",
+    read_only: Annotated[bool, Option("--read-only", help="The rootfs cannot be written.")] = False,
     entrypoint: Annotated[
-        str | None, typer.Option("--entrypoint", metavar="CMD", help="Instead of the image's entrypoint; '': none.")
+        str | None, Option("--entrypoint", metavar="CMD", help="Instead of the image's entrypoint; '': none.")
     ] = None,
-    hostname: Annotated[
-        str | None, typer.Option("--hostname", metavar="NAME", help="The container's host name.")
-    ] = None,
+    hostname: Annotated[str | None, Option("--hostname", metavar="NAME", help="The container's host name.")] = None,
 ) -> int:
     """Run a command in a container on the rootfs.
 

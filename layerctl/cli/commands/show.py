@@ -8,22 +8,20 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from layerctl.cli import documents
 from layerctl.cli.commands.diff import patches
 from layerctl.cli.commands.log import BASE_IMAGE_LIMIT
-from layerctl.cli.parsing import APP, Verb
+from layerctl.cli.declare import App, Argument, Option
 from layerctl.cli.render.changes import name_status, visible
 from layerctl.cli.render.listing import listing_lines
 from layerctl.cli.render.log import LogFormat
 from layerctl.cli.render.stat import stat_lines
 from layerctl.cli.rootpaths import root_path
-from layerctl.cli.session import Session, takes_session
 from layerctl.cli.text import printable
 from layerctl.model.entry import Kind
 
 if TYPE_CHECKING:
+    from layerctl.cli.session import Session
     from layerctl.model.results import Diff
     from layerctl.ops.repository import Repository
 
@@ -37,19 +35,18 @@ Examples:
 #: A colon that is not within ``@{…}`` or ``^{…}``.
 _COLON = re.compile(r"^((?:[^:{]|\{[^}]*\})*):(.*)$", re.S)
 
-app = typer.Typer(**APP)
+app = App()
 
 
-@app.command(cls=Verb, epilog=_EXAMPLES)
-@takes_session
+@app.command(epilog=_EXAMPLES)
 def show(
     session: Session,
     revision: Annotated[
-        str, typer.Argument(metavar="REV[:PATH]", help="A commit, or a path of it; HEAD by default.")
+        str, Argument(metavar="REV[:PATH]", help="A commit, or a path of it; HEAD by default.")
     ] = "HEAD",
-    patch: Annotated[bool, typer.Option("-p", "--patch", help="What changed in text files, line by line.")] = False,
-    names: Annotated[bool, typer.Option("--name-status", help="Only the paths that changed, and how.")] = False,
-    stat: Annotated[bool, typer.Option("--stat", help="What changed, biggest first. This is the default.")] = False,
+    patch: Annotated[bool, Option("-p", "--patch", help="What changed in text files, line by line.")] = False,
+    names: Annotated[bool, Option("--name-status", help="Only the paths that changed, and how.")] = False,
+    stat: Annotated[bool, Option("--stat", help="What changed, biggest first. This is the default.")] = False,
 ) -> None:
     """Show a commit with what it changed; or, of a PATH, a file's content as it is or a directory's entries."""
     repository = session.repository()

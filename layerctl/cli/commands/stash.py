@@ -3,62 +3,49 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any
-
-import typer
+from typing import TYPE_CHECKING, Annotated
 
 from layerctl.cli import documents, recovery_documents
 from layerctl.cli.commands.diff import patches
+from layerctl.cli.declare import App, Argument, Option
 from layerctl.cli.message import given_message
-from layerctl.cli.parsing import APP, Subverbs, Verb
 from layerctl.cli.render.changes import list_changes, name_status, visible
 from layerctl.cli.render.columns import align
 from layerctl.cli.render.quantities import relative_time
 from layerctl.cli.render.stat import stat_lines
-from layerctl.cli.session import Session, takes_session
 from layerctl.cli.text import one_line
 from layerctl.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from layerctl.cli.render.style import Style
+    from layerctl.cli.session import Session
     from layerctl.model.recovery import Stash, UnstashResult
 
 _HELP = ("-h", "--help")
 _NAME = re.compile(r"(?:stash@\{)?(\d+)\}?\Z")
 
 
-class StashVerbs(Subverbs):
+def _with_verb(words: Sequence[str]) -> Sequence[str]:
     """``stash`` alone, or with options alone, is ``stash push``."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Adds the verb."""
-        first = args[0] if args else "-"
-        named = not first.startswith("-") or any(word in self.commands or word in _HELP for word in args)
-        pushes = not named or first.startswith(("-m", "--message"))
-        return super().parse_args(ctx, ["push", *args] if pushes else args)
+    first = words[0] if words else "-"
+    named = not first.startswith("-") or any(word in app.commands or word in _HELP for word in words)
+    pushes = not named or first.startswith(("-m", "--message"))
+    return ["push", *words] if pushes else words
 
 
-app = typer.Typer(cls=StashVerbs, **APP)
+app = App("Set uncommitted changes aside, and bring them back. Without a verb: push.", _with_verb)
 
-_Which = Annotated[
-    str, typer.Argument(metavar="STASH", help="stash@{1}, or 1, is the last but one; the last by default.")
-]
+_Which = Annotated[str, Argument(metavar="STASH", help="stash@{1}, or 1, is the last but one; the last by default.")]
 
 
-@app.callback()
-@takes_session
-def stash(session: Session) -> None:
-    """Set uncommitted changes aside, and bring them back. Without a verb: push."""
-
-
-@app.command(cls=Verb)
-@takes_session
+@app.command()
 def push(
     session: Session,
     message: Annotated[
-        list[str] | None, typer.Option("-m", "--message", metavar="MSG", help="What it is; again: a paragraph.")
+        list[str] | None, Option("-m", "--message", metavar="MSG", help="What it is; again: a paragraph.")
     ] = None,
 ) -> None:
     """Set the uncommitted changes aside, and leave a clean rootfs."""
@@ -69,8 +56,7 @@ def push(
         session.out.line(f"Set aside as stash@{{0}}: {one_line(result.message)}")
 
 
-@app.command(cls=Verb)
-@takes_session
+@app.command()
 def pop(session: Session, which: _Which = "0") -> None:
     """Bring changes back, and forget the stash.
 
@@ -79,15 +65,13 @@ def pop(session: Session, which: _Which = "0") -> None:
     _report(session, session.repository().unstash(_index(which)))
 
 
-@app.command("apply", cls=Verb)
-@takes_session
+@app.command("apply")
 def apply_(session: Session, which: _Which = "0") -> None:
     """Bring changes back and keep the stash."""
     _report(session, session.repository().unstash(_index(which), drop=False))
 
 
-@app.command("list", cls=Verb)
-@takes_session
+@app.command("list")
 def list_(session: Session) -> None:
     """List what is set aside, newest first."""
     found = session.repository().stashes()
@@ -97,13 +81,12 @@ def list_(session: Session) -> None:
         session.out.page(stash_lines(found, datetime.now().astimezone(), session.out.style))
 
 
-@app.command(cls=Verb)
-@takes_session
+@app.command()
 def show(
     session: Session,
     which: _Which = "0",
-    patch: Annotated[bool, typer.Option("-p", "--patch", help="What changed in text files, line by line.")] = False,
-    names: Annotated[bool, typer.Option("--name-status", help="Only the paths that changed, and how.")] = False,
+    patch: Annotated[bool, Option("-p", "--patch", help="What changed in text files, line by line.")] = False,
+    names: Annotated[bool, Option("--name-status", help="Only the paths that changed, and how.")] = False,
 ) -> None:
     """Show what a stash changes."""
     repository = session.repository()
@@ -121,8 +104,7 @@ def show(
         session.out.page(stat_lines(changes, session.out.style, session.out.width))
 
 
-@app.command(cls=Verb)
-@takes_session
+@app.command()
 def drop(session: Session, which: _Which = "0") -> None:
     """Forget a stash ('layerctl undo' brings it back)."""
     index = _index(which)
@@ -133,8 +115,7 @@ def drop(session: Session, which: _Which = "0") -> None:
         session.out.note(f"Dropped stash@{{{index}}} (was {was.short})")
 
 
-@app.command(cls=Verb)
-@takes_session
+@app.command()
 def clear(session: Session) -> None:
     """Forget all stashes ('layerctl undo' brings them back)."""
     gone = session.repository().clear_stashes()

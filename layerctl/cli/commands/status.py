@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import typer
+from typing import TYPE_CHECKING
 
 from layerctl.cli import documents
-from layerctl.cli.parsing import APP, Verb
+from layerctl.cli.declare import App
 from layerctl.cli.render.status import status_lines
-from layerctl.cli.session import Session, takes_session
 
-app = typer.Typer(**APP)
+if TYPE_CHECKING:
+    from layerctl.cli.session import Session
+
+app = App()
 
 
-@app.command(cls=Verb)
-@takes_session
+@app.command()
 def status(session: Session) -> None:
     """Show where the worktree is, and what changed since its last commit.
 

@@ -4,34 +4,31 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from layerctl.cli import documents
+from layerctl.cli.declare import App, Argument, Option
 from layerctl.cli.message import given_message
-from layerctl.cli.parsing import APP, Verb
 from layerctl.cli.render.refs import tag_lines
-from layerctl.cli.session import Session, takes_session
 from layerctl.cli.text import printable
 from layerctl.errors import UsageError
 
 if TYPE_CHECKING:
+    from layerctl.cli.session import Session
     from layerctl.model.ids import CommitId
 
-app = typer.Typer(**APP)
+app = App()
 
 
-@app.command(cls=Verb)
-@takes_session
+@app.command()
 def tag(
     session: Session,
-    name: Annotated[str | None, typer.Argument(metavar="NAME", help="The tag to make or delete.")] = None,
-    revision: Annotated[str | None, typer.Argument(metavar="REV", help="What to tag; HEAD by default.")] = None,
+    name: Annotated[str | None, Argument(metavar="NAME", help="The tag to make or delete.")] = None,
+    revision: Annotated[str | None, Argument(metavar="REV", help="What to tag; HEAD by default.")] = None,
     message: Annotated[
-        list[str] | None, typer.Option("-m", "--message", metavar="MSG", help="Annotate it; again: a paragraph.")
+        list[str] | None, Option("-m", "--message", metavar="MSG", help="Annotate it; again: a paragraph.")
     ] = None,
-    delete: Annotated[bool, typer.Option("-d", "--delete", help="Delete it.")] = False,
-    force: Annotated[bool, typer.Option("-f", "--force", help="Move a tag that exists.")] = False,
-    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="List with commit and message.")] = False,
+    delete: Annotated[bool, Option("-d", "--delete", help="Delete it.")] = False,
+    force: Annotated[bool, Option("-f", "--force", help="Move a tag that exists.")] = False,
+    verbose: Annotated[bool, Option("-v", "--verbose", help="List with commit and message.")] = False,
 ) -> None:
     """List tags, or make or delete one."""
     if name is None:

@@ -8,18 +8,16 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from layerctl.cli import recovery_documents as documents
+from layerctl.cli.declare import NETWORKS, App, Argument, Option
 from layerctl.cli.errors import Failure
 from layerctl.cli.message import given_message
-from layerctl.cli.parsing import APP, CommandLine
 from layerctl.cli.render.changes import list_changes, visible
-from layerctl.cli.session import Session, takes_session
 from layerctl.cli.text import one_line, printable, readable
 from layerctl.errors import UsageError
 
 if TYPE_CHECKING:
+    from layerctl.cli.session import Session
     from layerctl.model.recovery import Trial
 
 _EXAMPLES = """\
@@ -29,25 +27,24 @@ Examples:
   layerctl try --yes -m 'Install nginx' apk add nginx
 """
 
-app = typer.Typer(**APP)
+app = App()
 
 
-@app.command(cls=CommandLine, epilog=_EXAMPLES)
-@takes_session
+@app.command(words="command", epilog=_EXAMPLES)
 def try_(
     session: Session,
-    argv: Annotated[list[str], typer.Argument(metavar="CMD", help="The command and its arguments.")],
-    yes: Annotated[bool, typer.Option("-y", "--yes", help="Commit without asking, if CMD succeeds.")] = False,
-    no: Annotated[bool, typer.Option("-n", "--no", help="Only show what it would change.")] = False,
+    argv: Annotated[list[str], Argument(metavar="CMD", help="The command and its arguments.")],
+    yes: Annotated[bool, Option("-y", "--yes", help="Commit without asking, if CMD succeeds.")] = False,
+    no: Annotated[bool, Option("-n", "--no", help="Only show what it would change.")] = False,
     message: Annotated[
         list[str] | None,
-        typer.Option("-m", "--message", metavar="MSG", help="The commit's message; again: a paragraph."),
+        Option("-m", "--message", metavar="MSG", help="The commit's message; again: a paragraph."),
     ] = None,
-    env: Annotated[list[str] | None, typer.Option("-e", "--env", metavar="NAME=VALUE", help="Set a variable.")] = None,
+    env: Annotated[list[str] | None, Option("-e", "--env", metavar="NAME=VALUE", help="Set a variable.")] = None,
     volume: Annotated[
-        list[str] | None, typer.Option("-v", "--volume", metavar="SRC:DST[:ro]", help="Show a path of the host inside.")
+        list[str] | None, Option("-v", "--volume", metavar="SRC:DST[:ro]", help="Show a path of the host inside.")
     ] = None,
-    network: Annotated[str, typer.Option("--network", metavar="NET", help="none or host.")] = "none",
+    network: Annotated[str, Option("--network", metavar="NET", choices=NETWORKS, help="none or host.")] = "none",
 ) -> int:
     """Run a command on a copy of the rootfs as it is, show what it changed, and commit that or drop it.
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import typer
+from typing import TYPE_CHECKING
 
 from layerctl.cli import documents
-from layerctl.cli.parsing import APP, Verb
-from layerctl.cli.session import Session, takes_session
+from layerctl.cli.declare import App
 from layerctl.cli.text import one_line
 
-app = typer.Typer(**APP)
+if TYPE_CHECKING:
+    from layerctl.cli.session import Session
+
+app = App()
 
 
-@app.command(cls=Verb)
-@takes_session
+@app.command()
 def undo(session: Session) -> None:
     """Take the last operation back: branches, tags, HEAD, and the write layer with all that was not committed.
 

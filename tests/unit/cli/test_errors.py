@@ -10,10 +10,9 @@ import sys
 from pathlib import Path
 
 import pytest
-import typer
 
 from layerctl import errors
-from layerctl.cli.errors import Failure, describe
+from layerctl.cli.errors import describe
 from layerctl.errors import LayerctlError
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -70,11 +69,6 @@ def test_what_a_library_says_in_words_alone() -> None:
 def test_two_paths_and_bytes() -> None:
     failure = describe(OSError(errno.EACCES, "x", b"/a\xff", None, "/b"))
     assert failure.message.endswith(": /a\ufffd → /b")
-
-
-def test_wrong_words() -> None:
-    failure = describe(typer.BadParameter("'x' is no number."), "layerctl log")
-    assert failure == Failure("usage", "invalid value: 'x' is no number", "see 'layerctl log --help'", 2)
 
 
 def test_the_unexpected_is_one_line_and_a_file() -> None:

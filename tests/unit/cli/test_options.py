@@ -7,9 +7,8 @@ import os
 from pathlib import Path
 
 import pytest
-import typer
 
-from layerctl.cli.parsing import split_at_dashes
+from layerctl.cli.quick import split_at_dashes
 from layerctl.errors import NotFound, UsageError
 from layerctl.model.results import Diff
 from layerctl.runtime import RunResult
@@ -132,7 +131,7 @@ def test_unknown_verbs(cli: Cli, words: tuple[str, ...], message: str) -> None:
     ],
 )
 def test_wrong_calls(cli: Cli, words: tuple[str, ...]) -> None:
-    with pytest.raises(typer.TyperException):
+    with pytest.raises(UsageError):
         cli(*words)
 
 

@@ -1,0 +1,49 @@
+"""The C library, for what :mod:`os` does not have.
+
+It is loaded by the first call: loading ctypes takes time that ``log`` need not spend.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from typing import Any
+
+#: What fstatfs(2) says of an overlay; ``linux/magic.h``.
+OVERLAYFS_MAGIC = 0x794C7630
+
+
+def call(function: str, *arguments: Any, path: str | bytes | None = None) -> int:
+    """Calls a function that returns a number, below zero if it fails.
+
+    Args:
+        function: its name.
+        arguments: numbers, bytes, None for a null pointer, or ctypes' own.
+        path: for the message of an error.
+
+    Raises:
+        OSError: it failed.
+    """
+    ctypes, library = _load()
+    words = [ctypes.c_long(item) if isinstance(item, int) else item for item in arguments]
+    result: int = getattr(library, function)(*words)
+    if result < 0:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code), os.fsdecode(path) if path is not None else None)
+    return result
+
+
+def filesystem_type(fd: int) -> int:
+    """The magic number of the filesystem that a descriptor is on (fstatfs(2))."""
+    ctypes, _ = _load()
+    buffer = ctypes.create_string_buffer(256)
+    call("fstatfs", fd, buffer)
+    magic: int = ctypes.c_long.from_buffer(buffer).value
+    return magic
+
+
+@cache
+def _load() -> tuple[Any, Any]:
+    import ctypes  # noqa: PLC0415 (slow to load)
+
+    return ctypes, ctypes.CDLL(None, use_errno=True)
