@@ -6,10 +6,10 @@ import errno
 import json
 import os
 import sys
-from dataclasses import dataclass
 
 from layerctl.cli.text import one_line, readable
 from layerctl.errors import Damaged, LayerctlError, MachineLacks, NoPrivilege, NoSpace, PathConflict, UsageError
+from layerctl.values import frozen
 
 #: ``sysexits.h``: an internal software error.
 _SOFTWARE = 70
@@ -42,7 +42,7 @@ _ERRNO: dict[int, type[LayerctlError]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Failure:
     """How a command ends that did not do its work.
 

@@ -6,7 +6,6 @@ import os
 import pwd
 import shlex
 import time
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,7 @@ from layerctl.cli.text import readable
 from layerctl.errors import RepositoryNotFound
 from layerctl.model.commit import Author
 from layerctl.model.progress import Progress, silent
+from layerctl.values import field, record
 
 if TYPE_CHECKING:
     from layerctl.cli.output import Output
@@ -24,7 +24,7 @@ _DOT = ".layerctl"
 _LONGEST_COMMAND = 400
 
 
-@dataclass(slots=True)
+@record
 class Session:
     """What every verb gets.
 

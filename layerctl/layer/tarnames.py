@@ -7,11 +7,11 @@ containerd does.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
 from layerctl.errors import BadArchive
+from layerctl.values import frozen
 
 if TYPE_CHECKING:
     from layerctl.layer.dircursor import DirPath
@@ -31,7 +31,7 @@ class Meaning(Enum):
     NOTHING = "nothing"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LayerName:
     """An entry's name, understood.
 

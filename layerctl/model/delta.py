@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from layerctl.values import frozen
 
 if TYPE_CHECKING:
     from layerctl.model.scan import RootPath
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 _SIZE = re.compile(rb" size=(\d+)")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Delta:
     """The content of one layer.
 

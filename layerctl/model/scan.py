@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from layerctl.values import field, record
 
 if TYPE_CHECKING:
     from layerctl.model.entry import Entry
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
 RootPath = bytes
 
 
-@dataclass(slots=True)
+@record
 class ScanDir:
     """One directory of a write layer.
 
@@ -31,7 +32,7 @@ class ScanDir:
     whiteouts: set[bytes] = field(default_factory=set)
 
 
-@dataclass(slots=True)
+@record
 class Scan:
     """A whole write layer.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -27,6 +26,7 @@ from layerctl.snapshot.delta import make_delta
 from layerctl.source import open_source
 from layerctl.store.git import GitRepository
 from layerctl.store.staged import StagedObjects
+from layerctl.values import frozen
 
 if TYPE_CHECKING:
     from layerctl.model.delta import Delta
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from layerctl.ops.context import Context
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ImportTarget:
     """Where an import goes.
 

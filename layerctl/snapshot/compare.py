@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from layerctl.model.change import Change
@@ -11,6 +10,7 @@ from layerctl.model.listing import parse_entry
 from layerctl.model.recursion import deep_recursion
 from layerctl.snapshot.directory import Directory, load
 from layerctl.snapshot.hardlinks import Groups, read_groups, relinked
+from layerctl.values import frozen
 
 if TYPE_CHECKING:
     from layerctl.model.ids import ObjectId
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _EMPTY = Directory(b"")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RawChange:
     """One path that differs, entries in text form.
 
@@ -46,7 +46,7 @@ class RawChange:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Comparison:
     """All that differs between two snapshots.
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
 from layerctl import libc
 from layerctl.errors import RepositoryNotFound, UnsupportedFormat
+from layerctl.values import frozen
 
 REPOSITORY_DIR = ".layerctl"
 FORMAT = "1"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Layout:
     """The folders of one repository.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,6 +15,7 @@ from layerctl.cli.render.tables import hook_lines, hook_run_lines
 from layerctl.model.hook import HookInfo, HookRun, HookState
 from layerctl.model.recovery import BisectResult, RestoreResult, RevertResult, Stash, UnstashResult
 from layerctl.model.results import Diff
+from layerctl.values import replace
 from tests.golden.compare import check
 from tests.unit.cli.conftest import FakeRepository
 from tests.unit.cli.samples import BASE, NOW, ONE, SIDE, TWO, changes, commit, history, layer

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -48,6 +47,7 @@ from layerctl.model.results import (
 )
 from layerctl.model.scan import RootPath
 from layerctl.model.search import FoundFile, Hit
+from layerctl.values import replace
 from tests.golden.compare import check
 from tests.unit.cli.samples import (
     ADA,

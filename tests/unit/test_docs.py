@@ -9,7 +9,7 @@ import re
 import shlex
 import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from layerctl.errors import LayerctlError
 from layerctl.hooks import EVENTS
 from layerctl.model.imports import ImportLimits
 from layerctl.store.record import load_record
+from layerctl.values import field_names
 from tests.support.cli import COMMAND, Layerctl
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -248,7 +249,7 @@ def test_limits_are_documented_with_their_values() -> None:
     text = dict(sections(read("commands.md")))["config"]
     table = {CODE.findall(cells[0])[0]: cells[1] for cells in rows(text) if cells[0].startswith("`import.")}
     limits = ImportLimits()
-    spelled = {item.name: re.sub(r"_(.)", lambda match: match[1].upper(), item.name) for item in fields(limits)}
+    spelled = {name: re.sub(r"_(.)", lambda match: match[1].upper(), name) for name in field_names(limits)}
     assert set(table) == {f"import.{name}" for name in spelled.values()}
     for name, camel in spelled.items():
         value = getattr(limits, name)

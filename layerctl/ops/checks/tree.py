@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,7 @@ from layerctl.model.delta import Delta
 from layerctl.model.entry import Kind
 from layerctl.model.ids import Digest
 from layerctl.model.listing import format_entry, parse_entry
+from layerctl.values import frozen, record
 
 if TYPE_CHECKING:
     from layerctl.layer.xattrs import XattrNamespace
@@ -31,7 +31,7 @@ _WORDS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Finding:
     """One path of a layer that is not as it must be.
 
@@ -46,7 +46,7 @@ class Finding:
     text: str
 
 
-@dataclass(slots=True)
+@record
 class Tree:
     """What a directory holds, path by path.
 

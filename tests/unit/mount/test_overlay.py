@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,6 +17,7 @@ from layerctl.mount import syscalls
 from layerctl.mount.overlay import OverlaySpec, is_upper_in_use, mount_detached
 from layerctl.mount.table import mount_at
 from layerctl.mount.worktree import WorktreeMount
+from layerctl.values import replace
 
 _Make = Callable[..., OverlaySpec]
 #: Everything that separates, quotes or ends something in a mount option string.
