@@ -44,7 +44,16 @@ def store_size(bench: Bench) -> Iterator[Row]:
     for tool in tools:
         yield timed(_NAME, f"{count} commits of a day: one commit", tool.name, samples[tool.name])
     if bench.layerctl:
+        yield from _packed(bench, bench.layerctl, count, before[bench.layerctl.name])
         bench.layerctl.close("day")
+
+
+def _packed(bench: Bench, layerctl: Layerctl, count: int, before: int) -> Iterator[Row]:
+    """What is left when its Git objects, a file each until then, are in one pack; nothing is lost by that."""
+    cost = bench.clock.measure([layerctl.argv("gc")])
+    grown = _size(bench, layerctl) - before
+    yield Row(_NAME, f"{count} commits of a day: growth of the store, after gc", layerctl.name, "bytes", (grown,))
+    yield timed(_NAME, f"{count} commits of a day: gc", layerctl.name, [cost])
 
 
 def _base_size(bench: Bench, tool: Tool) -> int:
