@@ -11,7 +11,6 @@ import re
 import time
 from collections.abc import Container, Iterator, Sequence
 from functools import cached_property
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -250,14 +249,27 @@ class GitRepository:
     def walk(self, starts: list[CommitId], hidden: list[CommitId]) -> Iterator[CommitId]:
         """Commits reachable from ``starts`` but not from ``hidden``, newest first, children before their parents."""
         if len(starts) == 1 and not hidden:
-            yield starts[0]  # whatever follows: a caller may want no more
+            yield from self._line(starts[0])
+        else:
+            yield from self._whole(starts, hidden)
+
+    def _line(self, commit: CommitId) -> Iterator[CommitId]:
+        """From one commit on; up to a merge nothing has to be sorted, and a caller may want no more than that."""
+        for _ in range(_SHORT):
+            yield commit
+            parents = list(map(CommitId, self._ancestry(commit.hex)[0]))
+            if len(parents) != 1:
+                yield from self._whole(parents, [])
+                return
+            [commit] = parents
+        yield from self._whole([commit], [])
+
+    def _whole(self, starts: list[CommitId], hidden: list[CommitId]) -> Iterator[CommitId]:
         try:
             found = list(walk([item.hex for item in starts], [item.hex for item in hidden], self._ancestry, _SHORT))
         except LongHistory:
-            whole = self._libgit2.walk(starts, hidden)
-        else:
-            whole = map(CommitId, found)
-        yield from islice(whole, int(len(starts) == 1 and not hidden), None)
+            return self._libgit2.walk(starts, hidden)
+        return map(CommitId, found)
 
     def is_ancestor(self, ancestor: CommitId, descendant: CommitId) -> bool:
         """Whether one commit is the other or one of its ancestors."""
