@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shlex
-import subprocess
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -79,7 +78,8 @@ def edited_message(settings: Settings, configured: str | None, start: str, comme
     Raises:
         Declined: the message is empty, or the editor failed.
     """
-    import tempfile  # noqa: PLC0415 (slow to load, and mostly not needed)
+    import subprocess  # noqa: PLC0415 (slow to load, and mostly not needed)
+    import tempfile  # noqa: PLC0415
 
     editor = settings.editor or configured or settings.fallback_editor
     template = "\n".join([start, *_HELP, *(f"#{' ' if line else ''}{line}" for line in comments)])

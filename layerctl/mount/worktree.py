@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -189,6 +188,8 @@ class WorktreeMount:
                 if exc.errno != errno.EINVAL:  # the parent mount is shared
                     raise
             else:
+                from layerctl.mount.background import release_aside  # noqa: PLC0415 (loads subprocess)
+
                 release_aside(aside)
                 return
         self._detach()
@@ -198,21 +199,10 @@ class WorktreeMount:
 
         A child process holds the last reference, and its end, not ours, pays for that.
         """
-        holder = os.open(self._path, os.O_PATH | os.O_DIRECTORY)
-        try:
-            child = subprocess.Popen(
-                ["/bin/sh", "-c", "read -r _"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                pass_fds=(holder,),
-                cwd="/",
-                start_new_session=True,
-            )
+        from layerctl.mount.background import held  # noqa: PLC0415 (loads subprocess)
+
+        with held(self._path):
             syscalls.umount(os.fspath(self._path), MNT_DETACH)
-        finally:
-            os.close(holder)
-        _abandon(child)
 
     def _reconfigure(self, flag: str) -> bool:
         context = syscalls.fspick(os.fspath(self._path))
@@ -226,19 +216,6 @@ class WorktreeMount:
         finally:
             os.close(context)
         return True
-
-
-def release_aside(aside: Path) -> None:
-    """Unmounts a mount that was moved aside, in the background; it stays while somebody uses it."""
-    child = subprocess.Popen(
-        ["/bin/umount", "-n", os.fspath(aside)],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        cwd="/",
-        start_new_session=True,
-    )
-    _abandon(child)
 
 
 def unmount_below(folder: Path) -> bool:
@@ -258,12 +235,6 @@ def release_all_aside(folder: Path) -> None:
     """Tries again with every mount that was moved aside somewhere below a folder."""
     for mount in read_mounts():
         if Path(mount.mountpoint).is_relative_to(folder):
+            from layerctl.mount.background import release_aside  # noqa: PLC0415 (loads subprocess)
+
             release_aside(Path(mount.mountpoint))
-
-
-def _abandon(child: subprocess.Popen[bytes]) -> None:
-    """Lets a child go on alone: it ends by itself, and init reaps it if we end first."""
-    if child.stdin is not None:
-        child.stdin.close()
-        child.stdin = None
-    child.returncode = 0

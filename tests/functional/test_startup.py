@@ -22,15 +22,15 @@ sys.exit(status)
 
 #: Modules that a verb loads, layerctl's own and all: no more than these. To raise one is to make the verb slower.
 LIMITS: dict[tuple[str, ...], tuple[int, int]] = {
-    ("log",): (78, 190),
-    ("status",): (98, 212),
-    ("diff",): (103, 220),
-    ("commit", "--allow-empty", "-m", "x"): (112, 226),
+    ("log",): (78, 184),
+    ("status",): (98, 206),
+    ("diff",): (103, 214),
+    ("commit", "--allow-empty", "-m", "x"): (113, 227),
     ("run", "true"): (115, 236),
-    ("rollback", "HEAD"): (106, 220),
-    ("checkout",): (100, 214),
-    ("tag",): (79, 191),
-    ("branch",): (78, 190),
+    ("rollback", "HEAD"): (107, 221),
+    ("checkout",): (100, 208),
+    ("tag",): (79, 185),
+    ("branch",): (78, 184),
 }
 #: What takes long to load, and what these verbs can do without.
 SLOW = (
