@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -42,3 +43,13 @@ class Scan:
 
     root: ScanDir
     links: tuple[tuple[RootPath, ...], ...] = ()
+
+
+def in_path_order(files: Iterable[bytes], dirs: Iterable[bytes]) -> list[bytes]:
+    """The names in a directory, in the order in which a listing sorted by raw path bytes meets them.
+
+    A subdirectory comes twice: as ``name``, and as ``name/``, which stands for all that is in it. What is called
+    ``name-x`` comes between the two.
+    """
+    names = list(dirs)
+    return sorted([*files, *names, *(name + b"/" for name in names)])
