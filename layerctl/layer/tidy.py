@@ -19,9 +19,9 @@ from layerctl.layer.metadata import (
     make_whiteout,
     set_mtime,
 )
-from layerctl.model.entry import Kind
+from layerctl.model.entry import Entry, Kind
 from layerctl.model.listing import parse_entry
-from layerctl.model.scan import RootPath, ScanDir, in_path_order
+from layerctl.model.scan import RootPath, ScanDir, listed
 
 if TYPE_CHECKING:
     from layerctl.layer.build import Placer
@@ -34,8 +34,10 @@ _NEW = b"new"
 
 def is_exact(scan: Scan, delta: LayerListing) -> bool:
     """Whether a write layer holds exactly what a layer shall hold, and no opaque marks."""
-    for found, wanted in zip_longest(_on_disk(scan.root, whiteouts=True), delta.sorted()):
-        if found is None or wanted is None or found[0] != wanted[0] or (found[1] is not None and found[1].opaque):
+    for found, wanted in zip_longest(listed(scan.root), delta.sorted()):
+        if found is None or wanted is None or found[0] != wanted[0]:
+            return False
+        if isinstance(found[1], ScanDir) and found[1].opaque:
             return False
     return True
 
@@ -61,7 +63,8 @@ def tidy(
         scratch_fd: a private directory of the same filesystem; what is added is made there and appears whole.
         marks_on_disk: False if whiteouts and opaque directories are in ``scan`` alone, as after unpacking an archive.
     """
-    plan = _plan(_on_disk(scan.root, whiteouts=marks_on_disk), delta.sorted())
+    on_disk = (found for found in listed(scan.root) if marks_on_disk or found[1] is not None)
+    plan = _plan(on_disk, delta.sorted())
     with DirHandles(root_fd) as handles:
         touched: set[RootPath] = set()
         _add(handles, plan, delta, place, namespace, scratch_fd, touched)
@@ -91,28 +94,7 @@ class _Plan:
     dirs: dict[RootPath, bytes] = field(default_factory=dict)
 
 
-_Found = tuple[RootPath, ScanDir | None]
-
-
-def _on_disk(root: ScanDir, *, whiteouts: bool) -> Iterator[_Found]:
-    """Every physical path, sorted by raw bytes; directories with their scan."""
-    yield b"", root
-    stack = [(b"", root, iter(_names(root, whiteouts)))]
-    while stack:
-        prefix, directory, names = stack[-1]
-        for name in names:  # an iterator, which goes on where it was left
-            if name.endswith(b"/"):
-                child = directory.dirs[name[:-1]]
-                stack.append((prefix + name, child, iter(_names(child, whiteouts))))
-                break
-            yield prefix + name, directory.dirs.get(name)
-        else:
-            stack.pop()
-
-
-def _names(directory: ScanDir, whiteouts: bool) -> list[bytes]:
-    files = (*directory.whiteouts, *directory.files) if whiteouts else directory.files
-    return in_path_order(files, directory.dirs)
+_Found = tuple[RootPath, ScanDir | Entry | None]
 
 
 def _plan(found: Iterator[_Found], wanted: Iterator[tuple[RootPath, bytes | None]]) -> _Plan:
@@ -136,12 +118,14 @@ def _plan(found: Iterator[_Found], wanted: Iterator[tuple[RootPath, bytes | None
 
 
 def _note(plan: _Plan, found: _Found, *, extra: bool) -> None:
-    path, directory = found
+    path, item = found
     if extra:
-        plan.extra.append((path, directory is not None))
-    if directory is not None and directory.opaque:
+        plan.extra.append((path, isinstance(item, ScanDir)))
+    if not isinstance(item, ScanDir):
+        return
+    if item.opaque:
         plan.opaque.append(path)
-    if directory is not None and directory.entry is None:
+    if item.entry is None:
         plan.implied.add(path)
 
 

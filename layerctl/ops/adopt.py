@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import deque
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -61,9 +62,8 @@ def describe(
 ) -> LayerDescriptor:
     """The descriptor of a layer."""
     tally = _Tally(delta.links)
-    for passing in (tally.changes(changes), tally.entries(delta.sorted())):
-        for _ in passing:
-            pass
+    deque(tally.changes(changes), maxlen=0)
+    deque(tally.entries(delta.sorted()), maxlen=0)
     return tally.descriptor(quiescence, depth, diff_id)
 
 
