@@ -13,6 +13,7 @@ import struct
 import zlib
 from collections.abc import Iterable
 from pathlib import Path
+from threading import get_native_id
 from typing import TYPE_CHECKING
 
 from layerctl.errors import Damaged
@@ -57,12 +58,12 @@ class PackWriter:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._path = folder / f"tmp_pack_{os.getpid()}"
+        self._path = folder / f"tmp_pack_{get_native_id()}"
         self._places: dict[ObjectId, tuple[int, int, int]] = {}
         self._size = _HEADER.size
         self._digest = hashlib.sha1(usedforsecurity=False)
         folder.mkdir(parents=True, exist_ok=True)
-        self._path.unlink(missing_ok=True)  # of a killed process that had our number
+        self._path.unlink(missing_ok=True)  # of a killed process that had our thread's number
         self._file = self._path.open("x+b")
         self._file.write(_HEADER.pack(b"PACK", 2, 0))
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import subprocess
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -75,6 +77,25 @@ def test_what_is_not_flushed_leaves_nothing(layout: Layout, spilling: SpillingOb
             objects.write_blob(b"%d" % number * 20)
         assert _packs(layout)
     assert not _packs(layout)
+
+
+def test_threads_do_not_write_into_each_others_packs(
+    store: Store, layout: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(staged_module, "_IN_MEMORY", 1000)
+    begun = threading.Barrier(2)
+
+    def fill(kind: bytes) -> list[ObjectId]:
+        with SpillingObjects(store.git) as objects:
+            oids = [objects.write_blob(kind * number) for number in range(100)]
+            begun.wait(30)
+            objects.flush()
+        return oids
+
+    with ThreadPoolExecutor() as pool:
+        found = list(pool.map(fill, (b"a", b"b")))
+    assert [store.git.read(oid) for oid in found[1]] == [b"b" * number for number in range(100)]
+    assert_fsck_clean(layout.root)
 
 
 def test_few_objects_become_no_pack(store: Store, layout: Layout, spilling: SpillingObjects) -> None:
