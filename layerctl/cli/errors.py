@@ -7,12 +7,12 @@ import json
 import os
 import sys
 import traceback
-from dataclasses import dataclass
 
 import typer
 
 from layerctl.cli.text import one_line, readable
 from layerctl.errors import Damaged, LayerctlError, MachineLacks, NoPrivilege, NoSpace, PathConflict, UsageError
+from layerctl.values import frozen
 
 #: ``sysexits.h``: an internal software error.
 _SOFTWARE = 70
@@ -45,7 +45,7 @@ _ERRNO: dict[int, type[LayerctlError]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Failure:
     """How a command ends that did not do its work.
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
+
+from layerctl.values import frozen
 
 _DOT = ".layerctl"
 _SAMPLE = ".sample"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Known:
     """What can be named.
 

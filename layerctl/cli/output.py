@@ -8,20 +8,20 @@ import sys
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Any
 
 from layerctl.cli.pager import Pager
 from layerctl.cli.render.progress import ProgressBar
 from layerctl.cli.render.style import Style
 from layerctl.cli.text import for_terminal, printable, readable
+from layerctl.values import field, record
 
 if TYPE_CHECKING:
     from layerctl.cli.errors import Failure
     from layerctl.cli.settings import Settings
 
 
-@dataclass(slots=True)
+@record
 class Output:
     """How this run talks.
 

@@ -9,7 +9,6 @@ import pwd
 import shlex
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Concatenate, ParamSpec
 
@@ -19,6 +18,7 @@ from layerctl.cli.text import readable
 from layerctl.errors import RepositoryNotFound
 from layerctl.model.commit import Author
 from layerctl.model.progress import Progress, silent
+from layerctl.values import field, record
 
 if TYPE_CHECKING:
     from layerctl.cli.output import Output
@@ -31,7 +31,7 @@ _LONGEST_COMMAND = 400
 Parameters = ParamSpec("Parameters")
 
 
-@dataclass(slots=True)
+@record
 class Session:
     """What every verb gets.
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from layerctl.values import frozen
 
 #: What ``less`` is told where the user has no LESS of his own, as Git does: quit if it fits, keep colours and screen.
 _LESS = "FRX"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Settings:
     """The environment, read once.
 

@@ -18,11 +18,11 @@ import os
 import re
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from layerctl.hooks.events import EVENTS
 from layerctl.model.hook import HookState
+from layerctl.values import frozen
 
 SAMPLE = ".sample"
 _PLAIN = re.compile(r"[A-Za-z0-9_-]+\Z")
@@ -30,7 +30,7 @@ _COMMENT = re.compile(r'\s*(?:#+\s*|//+\s*|--\s+|/\*+\s*|;+\s*|")(?P<text>\w.*)|
 _LOOK_AT = 2048
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HookFile:
     """A file in a hooks folder.
 

@@ -11,8 +11,9 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from layerctl.values import field, frozen, record
 
 #: Of one program's output, so much is shown.
 OUTPUT_LIMIT = 64 << 10
@@ -22,7 +23,7 @@ _GRACE_SECONDS = 1.0
 _LAST_READS = 32
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Ending:
     """How a program ended.
 
@@ -149,7 +150,7 @@ def _signal_all(group: int, number: int, elsewhere: Callable[[int], None] | None
         os.killpg(group, number)
 
 
-@dataclass(slots=True)
+@record
 class _Conversation:
     """The pipes of a running program."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ from layerctl.errors import HookRefused
 from layerctl.hooks.events import EVENTS, Event
 from layerctl.hooks.folder import HookFile, hooks_of_event
 from layerctl.model.hook import HookState
+from layerctl.values import field, frozen
 
 if TYPE_CHECKING:
     from layerctl.hooks.process import Ending
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Stdin = bytes | Callable[[], bytes]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Hooks:
     """The hooks of one repository.
 

@@ -11,7 +11,6 @@ import hashlib
 import os
 import stat
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from blake3 import blake3
@@ -25,6 +24,7 @@ from layerctl.model.entry import Entry, Kind
 from layerctl.model.listing import parse_entry
 from layerctl.model.progress import Progress, silent
 from layerctl.model.scan import RootPath
+from layerctl.values import frozen
 
 if TYPE_CHECKING:
     from layerctl.model.delta import Delta
@@ -41,7 +41,7 @@ class Writable(Protocol):
         """Takes all of the bytes."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class WrittenLayer:
     """A layer as an archive.
 

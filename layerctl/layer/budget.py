@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from layerctl.errors import BadArchive, LimitExceeded
+from layerctl.values import record
 
 if TYPE_CHECKING:
     from layerctl.model.imports import ImportLimits
@@ -15,7 +15,7 @@ _MAX_NAME = 255
 _WHITEOUT = b".wh."  # in front of the longest name it makes one that no directory holds, and none has to
 
 
-@dataclass(slots=True)
+@record
 class Budget:
     """The limits of one image and how much of them is used up; its layers share one.
 

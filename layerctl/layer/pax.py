@@ -11,11 +11,11 @@ import binascii
 import re
 from base64 import b64decode
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from urllib.parse import unquote_to_bytes
 
 from layerctl.layer.posix_acl import acl_from_text
 from layerctl.layer.tarheader import until_nul
+from layerctl.values import field, record
 
 _SCHILY = b"SCHILY.xattr."
 _LIBARCHIVE = b"LIBARCHIVE.xattr."
@@ -25,7 +25,7 @@ _TIME = re.compile(rb"(-?)([0-9]{1,20})(?:\.([0-9]*))?\Z")
 _GLOBAL = (b"mtime", b"uid", b"gid")
 
 
-@dataclass(slots=True)
+@record
 class Extension:
     """What the extension headers before an entry say about it.
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
@@ -22,6 +21,7 @@ from layerctl.layer.metadata import (
 from layerctl.model.entry import Entry, Kind
 from layerctl.model.listing import parse_entry
 from layerctl.model.scan import RootPath, ScanDir, listed
+from layerctl.values import field, record
 
 if TYPE_CHECKING:
     from layerctl.layer.build import Placer
@@ -75,7 +75,7 @@ def tidy(
         _settle(handles, root_fd, plan, touched, namespace)
 
 
-@dataclass(slots=True)
+@record
 class _Plan:
     """How what a directory holds differs from what it shall hold.
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from layerctl.model.recursion import deep_recursion
+from layerctl.values import frozen
 
 _BLOCK = 512  # the unit of st_blocks, whatever the filesystem's block size is (stat(2))
 _FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Inode:
     """A file or directory, which may have more names than one.
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
 from layerctl.model.ids import CommitId
+from layerctl.values import frozen, replace
 
 
 class Mark(Enum):
@@ -18,7 +18,7 @@ class Mark(Enum):
     SKIP = "skip"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Bisection:
     """One search.
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from layerctl.values import frozen
 
 if TYPE_CHECKING:
     from layerctl.model.commit import ImageCommit
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from layerctl.model.scan import RootPath
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class BlamedEntry:
     """An entry of a directory.
 
@@ -27,7 +28,7 @@ class BlamedEntry:
     commit: ImageCommit
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class BlamedLine:
     """A line of a text file.
 
@@ -42,7 +43,7 @@ class BlamedLine:
     commit: ImageCommit
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Blame:
     """What ``blame`` found.
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
 from layerctl.model.entry import Entry, Kind
+from layerctl.values import frozen
 
 if TYPE_CHECKING:
     from layerctl.model.scan import RootPath
@@ -33,7 +33,7 @@ class Aspect(Enum):
     TYPE = "type"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Change:
     """One path that differs.
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
+
+from layerctl.values import frozen
 
 if TYPE_CHECKING:
     from layerctl.model.config import ImageConfig
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from layerctl.model.layer import LayerDescriptor
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Author:
     """Who made a commit.
 
@@ -25,7 +26,7 @@ class Author:
     email: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ImageCommit:
     """One commit of a rootfs.
 
@@ -64,7 +65,7 @@ class ImageCommit:
         return self.parents[0] if self.parents else None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CommitDraft:
     """Everything of a commit-to-be but its id."""
 

@@ -10,15 +10,15 @@ import json
 import platform
 import shlex
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from layerctl.errors import UsageError
+from layerctl.values import frozen
 
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "i686": "386"}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ImageConfig:
     """One image config. Treat ``raw`` as read-only; every change returns a new value.
 

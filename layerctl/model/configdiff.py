@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from layerctl.model.change import ChangeKind
+from layerctl.values import frozen
 
 if TYPE_CHECKING:
     from layerctl.model.config import ImageConfig
@@ -16,7 +16,7 @@ _LEFT_OUT = {"config", "created", "history", "rootfs"}
 _ABSENT: tuple[Any, ...] = (None, "", [], {})
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ConfigChange:
     """One setting that differs.
 

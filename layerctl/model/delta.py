@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
+
+from layerctl.values import frozen
 
 if TYPE_CHECKING:
     from layerctl.model.scan import RootPath
@@ -30,7 +31,7 @@ class LayerListing(Protocol):
         """Entries by raw path bytes, as :attr:`Delta.entries` has them: a parent always comes before its children."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Delta:
     """The content of one layer.
 

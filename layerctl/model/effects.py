@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from layerctl.errors import UsageError
 from layerctl.model.operation import FileMove, Move, Operation, RefMove, Rename
 from layerctl.model.worktree import Head
+from layerctl.values import frozen
 
 _REFS = {"refs/heads/": "branch", "refs/tags/": "tag"}
 _PLACE = re.compile(r"worktrees/([^/]+)(/.*)?\Z")
 _PARKED = re.compile(r"(parked/.+?)(/upper|/worktree|/worktree/upper)?\Z")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Effect:
     """One thing that moved.
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
+
+from layerctl.values import frozen
 
 
 class HookState(Enum):
@@ -16,7 +17,7 @@ class HookState(Enum):
     UNKNOWN = "unknown event"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HookInfo:
     """One hook, or what could be one.
 
@@ -35,7 +36,7 @@ class HookInfo:
     summary: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HookRun:
     """How a hook ended that was tried.
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import NewType
 
 from layerctl.errors import UsageError
+from layerctl.values import frozen
 
 #: BLAKE3 of a file's content: 32 bytes.
 Digest = NewType("Digest", bytes)
@@ -18,7 +18,7 @@ _HEX40 = re.compile(r"[0-9a-f]{40}\Z")
 _HEX64 = re.compile(r"[0-9a-f]{64}\Z")
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@frozen(order=True)
 class CommitId:
     """The id of an image commit: 40 lowercase hex digits."""
 
@@ -37,7 +37,7 @@ class CommitId:
         return self.hex
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@frozen(order=True)
 class LayerId:
     """The id of a layer: BLAKE3 over its canonical listing, 64 lowercase hex digits."""
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from layerctl.values import frozen
 
 if TYPE_CHECKING:
     from layerctl.model.config import ImageConfig
     from layerctl.model.scan import Scan
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ImportLimits:
     """Bounds on what an archive may unpack to; each one configurable as ``import.<name>``.
 
@@ -35,7 +36,7 @@ class ImportLimits:
     max_ratio: int = 2_000
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ImportedLayer:
     """One unpacked layer, in a staging directory that the importer owns.
 
@@ -56,7 +57,7 @@ class ImportedLayer:
     diff_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ImportedImage:
     """A whole image: its layers, base first, and its config.
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
 from layerctl.model.ids import LayerId
+from layerctl.values import frozen
 
 
 class Quiescence(Enum):
@@ -22,7 +22,7 @@ class Quiescence(Enum):
     LIVE = "live"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LayerDescriptor:
     """What is known of a layer without opening it.
 

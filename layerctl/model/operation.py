@@ -7,12 +7,13 @@ A move says both what was and what shall be, so that a journal record is enough 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from layerctl.values import field_names, frozen
 
-@dataclass(frozen=True, slots=True)
+
+@frozen
 class RefMove:
     """A Git ref goes from one target to another; None is "does not exist".
 
@@ -31,7 +32,7 @@ class RefMove:
     keep: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FileMove:
     """A small file of the repository gets other content; None is "does not exist".
 
@@ -48,7 +49,7 @@ class FileMove:
     keep: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Rename:
     """A file or directory of the repository gets another name; both relative to ``.layerctl``.
 
@@ -66,7 +67,7 @@ class Rename:
 Move = RefMove | FileMove | Rename
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Operation:
     """One recorded action.
 
@@ -119,7 +120,7 @@ _TYPES: dict[str, type[RefMove] | type[FileMove] | type[Rename]] = {"ref": RefMo
 
 def _move_to_json(move: Move) -> dict[str, Any]:
     name = next(key for key, kind in _TYPES.items() if isinstance(move, kind))
-    return {"type": name, **{field: getattr(move, field) for field in move.__dataclass_fields__}}
+    return {"type": name, **{field: getattr(move, field) for field in field_names(move)}}
 
 
 def _move_from_json(raw: Mapping[str, Any]) -> Move:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
 from layerctl.model.versions import newer
+from layerctl.values import frozen
 
 if TYPE_CHECKING:
     from layerctl.model.scan import RootPath
@@ -22,7 +22,7 @@ class PackageChangeKind(Enum):
     CHANGED = "changed"
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@frozen(order=True)
 class PackageName:
     """What tells a package from others.
 
@@ -39,7 +39,7 @@ class PackageName:
     location: RootPath = b""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PackageChange:
     """One package that differs.
 
@@ -66,7 +66,7 @@ class PackageChange:
         return PackageChangeKind.UPGRADED if order else PackageChangeKind.DOWNGRADED
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Unread:
     """A package database that could not be read.
 
@@ -79,7 +79,7 @@ class Unread:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PackageDiff:
     """Two sets of packages compared.
 

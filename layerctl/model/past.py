@@ -9,14 +9,14 @@ stash.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 
 from layerctl.model.operation import FileMove, Move, Operation, RefMove, Rename
+from layerctl.values import field, frozen
 
 _FOLDER = "worktrees"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PastRef:
     """A ref that was moved since.
 
@@ -29,7 +29,7 @@ class PastRef:
     last: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PastWorktree:
     """A worktree that was changed since. Paths are relative to the repository and say where something is now.
 
@@ -53,7 +53,7 @@ class PastWorktree:
         return self.folder is not None and self.upper == f"{self.folder}/upper"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Past:
     """An earlier state, as far as it differs from the present one.
 

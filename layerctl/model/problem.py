@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
+
+from layerctl.values import frozen
 
 if TYPE_CHECKING:
     from layerctl.model.ids import CommitId
@@ -22,7 +23,7 @@ class Severity(Enum):
     NOTE = "note"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Problem:
     """One thing that is not as it should be.
 
@@ -48,7 +49,7 @@ class Problem:
         return self.kind, self.path
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Checked:
     """How much was looked at.
 
@@ -69,7 +70,7 @@ class Checked:
     size: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FsckResult:
     """What a check found and did.
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from layerctl.values import frozen
 
 if TYPE_CHECKING:
     from layerctl.model.bisection import Mark
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from layerctl.model.layer import LayerDescriptor
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RestoreResult:
     """What ``restore`` did.
 
@@ -26,7 +27,7 @@ class RestoreResult:
     changes: tuple[Change, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RevertResult:
     """What ``revert`` did.
 
@@ -49,7 +50,7 @@ class RevertResult:
     changes: tuple[Change, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Stash:
     """Uncommitted changes that are set aside.
 
@@ -62,7 +63,7 @@ class Stash:
     commit: ImageCommit
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StashResult:
     """What ``stash push`` did.
 
@@ -79,7 +80,7 @@ class StashResult:
     operation: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class UnstashResult:
     """What ``stash pop`` or ``stash apply`` did.
 
@@ -96,7 +97,7 @@ class UnstashResult:
     changes: tuple[Change, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class BisectResult:
     """Where a search for the first bad commit is.
 
@@ -128,7 +129,7 @@ class BisectResult:
         return self.left.bit_length()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class BisectTest:
     """One test of ``bisect run``.
 
@@ -143,7 +144,7 @@ class BisectTest:
     mark: Mark
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Trial:
     """A command that was tried.
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from layerctl.values import field, record
 
 if TYPE_CHECKING:
     from layerctl.model.entry import Entry
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 RootPath = bytes
 
 
-@dataclass(slots=True)
+@record
 class ScanDir:
     """One directory of a write layer.
 
@@ -32,7 +33,7 @@ class ScanDir:
     whiteouts: set[bytes] = field(default_factory=set)
 
 
-@dataclass(slots=True)
+@record
 class Scan:
     """A whole write layer.
 

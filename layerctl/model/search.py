@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from layerctl.values import frozen
 
 if TYPE_CHECKING:
     from layerctl.model.scan import RootPath
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Query:
     """What to look for.
 
@@ -26,7 +27,7 @@ class Query:
     names_only: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Hit:
     """A line that matches.
 
@@ -41,7 +42,7 @@ class Hit:
     spans: tuple[tuple[int, int], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FoundFile:
     """A file that matches.
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from layerctl.model.ids import CommitId
+from layerctl.values import frozen
 
 _REF = "ref: "
 _BRANCH = "refs/heads/"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Head:
     """What a worktree's HEAD says: a branch, or a commit when it is detached. Exactly one is set.
 
@@ -42,7 +42,7 @@ class Head:
         return f"{_BRANCH}{self.branch}" if self.branch is not None else None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class WorktreeRecord:
     """What ``worktree.json`` remembers.
 

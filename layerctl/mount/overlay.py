@@ -10,12 +10,12 @@ import fcntl
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from layerctl.errors import LayerctlError, MachineLacks, NoKernelFeature, NoPrivilege, NoSpace
 from layerctl.mount import syscalls
 from layerctl.mount.syscalls import Command, MountAttr
+from layerctl.values import frozen
 
 MAX_LOWER = 500
 #: Never what a distribution's default may be: a redirect or a metadata-only copy makes a write layer half a diff.
@@ -23,7 +23,7 @@ _ALWAYS = {"redirect_dir": "nofollow", "metacopy": "off", "index": "off"}
 _LONGEST_STRING = 255
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class OverlaySpec:
     """What to mount.
 

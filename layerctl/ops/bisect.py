@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from layerctl.errors import Conflict, Declined, DirtyWorktree, NothingToCommit, RefNotFound, RuntimeFailed, UsageError
@@ -20,6 +19,7 @@ from layerctl.ops.run import RunRequest, run
 from layerctl.ops.status import uncommitted
 from layerctl.ops.switch import switch
 from layerctl.store.record import dump_record, load_record
+from layerctl.values import replace
 
 if TYPE_CHECKING:
     from layerctl.ops.context import Context

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import nullcontext, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,13 +18,14 @@ from layerctl.ops.mounting import ensure_mounted, mount_of
 from layerctl.ops.rootfs import prepare_write_layer, record_move, set_aside
 from layerctl.ops.status import uncommitted
 from layerctl.store.worktrees import list_worktrees
+from layerctl.values import frozen
 
 if TYPE_CHECKING:
     from layerctl.model.ids import CommitId
     from layerctl.ops.context import Context
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Target:
     """Where a checkout goes.
 

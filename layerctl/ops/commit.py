@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -19,6 +18,7 @@ from layerctl.ops.mounting import ensure_mounted
 from layerctl.ops.quiesce import rested
 from layerctl.ops.rootfs import prepare_write_layer, record_move, set_aside
 from layerctl.ops.seal import Sealed, Selection, quieted, seal, unseal
+from layerctl.values import frozen, replace
 
 if TYPE_CHECKING:
     from layerctl.hooks import Hooks
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from layerctl.snapshot.compare import Comparison
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CommitRequest:
     """What :meth:`layerctl.ops.repository.Repository.commit` was asked for."""
 

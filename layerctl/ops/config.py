@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from typing import TYPE_CHECKING
 
 from layerctl.errors import UsageError
 from layerctl.model.imports import ImportLimits
+from layerctl.values import field_names
 
 if TYPE_CHECKING:
     from layerctl.ops.context import Context
@@ -35,13 +35,13 @@ def import_limits(context: Context) -> ImportLimits:
         UsageError: a configured bound is no number.
     """
     chosen = {}
-    for field in fields(ImportLimits):
-        head, *rest = field.name.split("_")
+    for name in field_names(ImportLimits):
+        head, *rest = name.split("_")
         key = "import." + head + "".join(word.capitalize() for word in rest)
         value = context.store.git.config_get(key)
         if value is None:
             continue
         if not value.isdigit() or int(value) < 1:
             raise UsageError(f"the config value {key} must be a whole number above 0, not {value!r}")
-        chosen[field.name] = int(value)
+        chosen[name] = int(value)
     return ImportLimits(**chosen)

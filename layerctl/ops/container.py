@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from layerctl.errors import Busy, ContainerRunning, WorktreeNotFound
 from layerctl.store.worktrees import record_text
+from layerctl.values import replace
 
 if TYPE_CHECKING:
     from layerctl.model.worktree import WorktreeRecord

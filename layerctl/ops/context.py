@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +18,7 @@ from layerctl.store.locks import worktree_lock
 from layerctl.store.revisions import Revisions
 from layerctl.store.store import Store
 from layerctl.store.worktrees import Worktree, check_name, find_worktree
+from layerctl.values import frozen, replace
 
 if TYPE_CHECKING:
     from layerctl.layer.xattrs import XattrNamespace
@@ -28,7 +28,7 @@ _NOBODY = Author("layerctl", "layerctl@localhost")
 _DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Context:
     """An open repository.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,7 @@ from layerctl.layer.usage import inodes
 from layerctl.model.ids import CommitId
 from layerctl.model.results import DiskUsage, Share
 from layerctl.store.worktrees import Worktree, list_worktrees
+from layerctl.values import field, frozen, record
 
 if TYPE_CHECKING:
     from layerctl.ops.context import Context
@@ -21,7 +21,7 @@ _Key = tuple[str, str]
 _PARTS = ("layers", "write_layers", "parked", "runs", "git", "other")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Unit:
     """A directory that comes and goes as a whole.
 
@@ -41,7 +41,7 @@ class _Unit:
         return self.part, self.name
 
 
-@dataclass(slots=True)
+@record
 class _Held:
     """Bytes that somebody holds."""
 
@@ -49,7 +49,7 @@ class _Held:
     alone: int = 0
 
 
-@dataclass(slots=True)
+@record
 class _Files:
     """Files with names in several units, and how much the others take, by unit."""
 

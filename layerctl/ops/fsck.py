@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import replace
 from pathlib import Path
 
 from layerctl.errors import LayerctlError, RepositoryNotFound, UnsupportedFormat
@@ -23,6 +22,7 @@ from layerctl.store.layout import FORMAT, REPOSITORY_DIR, Layout
 from layerctl.store.locks import RepositoryLock
 from layerctl.store.rawgit import RawGit
 from layerctl.store.store import Store, check_namespace
+from layerctl.values import replace
 
 _ORDER = list(Severity)
 _ROUNDS = 12

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,6 +28,7 @@ from layerctl.ops.needed import Cutoffs, bases, ids_of, oid_of, operations_to_le
 from layerctl.store.garbage import GitGarbage, drop_garbage, find_garbage
 from layerctl.store.reachable import Reachable
 from layerctl.store.worktrees import list_worktrees
+from layerctl.values import frozen
 
 if TYPE_CHECKING:
     from layerctl.ops.context import Context
@@ -41,7 +41,7 @@ _UPPERS = ("upper", "worktree/upper", "worktrees/*/upper", "worktrees/*/worktree
 _TEARDOWN_SECONDS = 2.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Plan:
     """What goes.
 

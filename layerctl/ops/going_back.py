@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +24,7 @@ from layerctl.ops.mounting import becomes_free, ensure_mounted, mount_of
 from layerctl.ops.rootfs import has_changes, prepare_write_layer
 from layerctl.store.record import load_record
 from layerctl.store.worktrees import Worktree
+from layerctl.values import frozen
 
 if TYPE_CHECKING:
     from layerctl.ops.context import Context
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 _WRITE_LAYER = ("upper", "work")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Way:
     """How to go back.
 
@@ -49,7 +49,7 @@ class Way:
     undoes: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Step:
     """One worktree that changes.
 

@@ -11,7 +11,6 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +24,7 @@ from layerctl.ops.content import entry_at
 from layerctl.ops.rootfs import read_view
 from layerctl.snapshot.places import NOTHING, Places
 from layerctl.snapshot.walk import walk
+from layerctl.values import frozen, replace
 
 if TYPE_CHECKING:
     from layerctl.model.commit import ImageCommit
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 _CONTENT = re.compile(rb"type=file .* (size=[1-9]\d* digest=blake3:[0-9a-f]{64})")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _State:
     """A rootfs to search.
 

@@ -6,7 +6,6 @@ import os
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ from layerctl.hooks import EVENTS, SAMPLE, Event, HookFile, Stdin, place_of, rea
 from layerctl.model.hook import HookInfo, HookRun, HookState
 from layerctl.ops.hooking import change_lines, hooks_folder, hooks_of, message_file
 from layerctl.ops.samples import shipped_samples
+from layerctl.values import frozen, replace
 
 if TYPE_CHECKING:
     from layerctl.model.ids import CommitId
@@ -153,7 +153,7 @@ def _held(context: Context, event: Event) -> AbstractContextManager[object]:
     return context.store.lock.apply() if event.name == "reference-transaction" else nullcontext()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Trial:
     """What a hook is given that is tried."""
 

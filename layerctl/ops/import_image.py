@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -26,6 +25,7 @@ from layerctl.snapshot.delta import LazyDelta
 from layerctl.source import open_source
 from layerctl.store.git import GitRepository
 from layerctl.store.staged import SpillingObjects
+from layerctl.values import frozen
 
 if TYPE_CHECKING:
     from layerctl.model.delta import LayerListing
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from layerctl.ops.context import Context
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ImportTarget:
     """Where an import goes.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +18,7 @@ from layerctl.model.worktree import Head, WorktreeRecord
 from layerctl.store.record import load_record
 from layerctl.store.reflog_expiry import ReflogFile, read_reflogs
 from layerctl.store.worktrees import list_worktrees
+from layerctl.values import frozen
 
 if TYPE_CHECKING:
     from layerctl.ops.context import Context
@@ -32,7 +32,7 @@ AGES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Cutoffs:
     """Moments, seconds since the epoch: what is older goes.
 

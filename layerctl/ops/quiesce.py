@@ -10,12 +10,12 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from layerctl.errors import HookRefused
 from layerctl.ops.container import running, runtime_of
+from layerctl.values import frozen
 
 if TYPE_CHECKING:
     from layerctl.ops.context import Context
@@ -69,7 +69,7 @@ def _inside(context: Context) -> _Inside | None:
     return _Inside(context, state)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Inside:
     """A running container."""
 

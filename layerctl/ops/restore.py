@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from layerctl.errors import Busy, Conflict, NothingToCommit, PathNotFound, UsageError
@@ -23,6 +22,7 @@ from layerctl.snapshot.compare import compare
 from layerctl.snapshot.graft import graft, topmost
 from layerctl.snapshot.hardlinks import touches
 from layerctl.snapshot.walk import entry_text, hardlink_groups
+from layerctl.values import field, record
 
 if TYPE_CHECKING:
     from layerctl.model.change import Change
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from layerctl.ops.context import Context
 
 
-@dataclass(slots=True)
+@record
 class Plan:
     """What has to be done to a rootfs.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +23,7 @@ from layerctl.ops.switch import fill_write_layer, switch, taken_from
 from layerctl.snapshot.compare import compare
 from layerctl.snapshot.delta import make_delta
 from layerctl.snapshot.merge import merge
+from layerctl.values import frozen
 
 if TYPE_CHECKING:
     from layerctl.model.change import Change
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from layerctl.ops.context import Context
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Reversal:
     """What taking a commit back comes to.
 

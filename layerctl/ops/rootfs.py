@@ -7,7 +7,6 @@ import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +21,7 @@ from layerctl.snapshot.apply import apply_scan
 from layerctl.snapshot.walk import entry_text
 from layerctl.store.staged import StagedObjects
 from layerctl.store.worktrees import record_text
+from layerctl.values import frozen
 
 if TYPE_CHECKING:
     from layerctl.model.ids import CommitId, ObjectId
@@ -34,7 +34,7 @@ _TRIES = 5
 _OPEN_UPPER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class View:
     """What shows through a worktree's mount.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,6 +30,7 @@ from layerctl.runtime import (
     missing_targets,
     resolve_user,
 )
+from layerctl.values import field, frozen, replace
 
 if TYPE_CHECKING:
     from layerctl.model.commit import ImageCommit
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from layerctl.ops.context import Context
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RunRequest:
     """What to run.
 

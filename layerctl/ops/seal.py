@@ -17,7 +17,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,6 +37,7 @@ from layerctl.snapshot.apply import apply_scan
 from layerctl.snapshot.compare import Comparison, RawChange, compare
 from layerctl.snapshot.delta import make_delta
 from layerctl.snapshot.walk import entry_text
+from layerctl.values import frozen
 
 if TYPE_CHECKING:
     from layerctl.model.delta import Delta
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from layerctl.store.staged import StagedObjects
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Selection:
     """Which changes to take.
 
@@ -69,7 +69,7 @@ class Selection:
         return is_below(path, self.paths) and not matches(path, self.exclude)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Sealed:
     """A layer that is ready to go into the store.
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,6 +35,7 @@ from layerctl.snapshot.apply import apply_scan
 from layerctl.snapshot.compare import compare
 from layerctl.snapshot.delta import make_delta
 from layerctl.snapshot.walk import entry_text
+from layerctl.values import frozen, replace
 
 if TYPE_CHECKING:
     from layerctl.model.ids import CommitId, ObjectId
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from layerctl.ops.context import Context
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Copy:
     """A rootfs like the worktree's, mounted for a while.
 

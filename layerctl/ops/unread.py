@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from layerctl.model.entry import Kind
@@ -10,6 +9,7 @@ from layerctl.model.ids import Digest
 from layerctl.model.listing import parse_entry
 from layerctl.snapshot.compare import Comparison, compare
 from layerctl.snapshot.directory import Directory, load
+from layerctl.values import replace
 
 if TYPE_CHECKING:
     import os

@@ -17,7 +17,6 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +27,10 @@ from layerctl.runtime.inside import is_regular
 from layerctl.runtime.network import Network, name_files
 from layerctl.runtime.spec import build_spec
 from layerctl.runtime.targets import refuse_symlinks
+from layerctl.values import frozen, replace
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Bundle:
     """A bundle on disk.
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from layerctl.errors import NotFound, UsageError
 from layerctl.runtime.network import Network
 from layerctl.runtime.user import ROOT, User
+from layerctl.values import frozen
 
 if TYPE_CHECKING:
     from layerctl.runtime.ids import ContainerId
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Process:
     """A command and who runs it where.
 
@@ -46,7 +46,7 @@ class Process:
             raise UsageError(f"not an absolute working directory: {self.cwd!r}")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Bind:
     """A file or directory of the host, shown in the container; see :meth:`of`.
 
@@ -80,7 +80,7 @@ class Bind:
         return cls(source, destination, stat.S_ISDIR(mode), read_only)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Limits:
     """Bounds on what a container uses; None for no bound.
 
@@ -100,7 +100,7 @@ class Limits:
                 raise UsageError(f"the {name} limit must be over zero, not {value}")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ContainerSpec:
     """One container.
 

@@ -8,13 +8,13 @@ import re
 import select
 import signal
 import subprocess
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from layerctl.errors import NoPrivilege, NotFound, RuntimeFailed
 from layerctl.runtime.result import last_error
 from layerctl.runtime.state import ContainerState, Status
+from layerctl.values import frozen
 
 if TYPE_CHECKING:
     from layerctl.runtime.ids import ContainerId
@@ -26,7 +26,7 @@ RUNTIME_ENV = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:
 _ABSENT = re.compile(r"does not exist|No such file")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Control:
     """An OCI runtime with a state directory of its own, so that it sees no containers but ours.
 

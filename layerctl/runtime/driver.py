@@ -8,7 +8,6 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +17,7 @@ from layerctl.runtime.control import RUNTIME_ENV, Control
 from layerctl.runtime.foreground import Stdio, run_foreground
 from layerctl.runtime.result import RunResult, ended, failed_to_start
 from layerctl.runtime.spec import build_process
+from layerctl.values import frozen
 
 if TYPE_CHECKING:
     from layerctl.runtime.container import Process
@@ -47,7 +47,7 @@ def find_runtime(names: Sequence[str] = ("runc", "crun"), *, search_path: str) -
     raise NoRuntime(f"no OCI runtime found: no {' or '.join(names)} in PATH")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ExecCall:
     """One more command in a running container, to be started by the caller.
 
@@ -71,7 +71,7 @@ class ExecCall:
         return _result(status, self.scratch).failure
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Runtime(Control):
     """:class:`Control`, and what starts commands."""
 

@@ -10,10 +10,11 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any
+
+from layerctl.values import field, frozen, record
 
 _FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
 _FROM_KEYBOARD = (signal.SIGINT, signal.SIGQUIT)
@@ -22,7 +23,7 @@ _PATIENCE = 3
 _PATIENCE_SECONDS = 3.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Stdio:
     """What a command's standard streams are: descriptors, or None to inherit the caller's own."""
 
@@ -84,7 +85,7 @@ def _terminal_kept(terminal: int | None) -> Iterator[None]:
                     termios.tcsetattr(terminal, termios.TCSANOW, before)
 
 
-@dataclass(slots=True)
+@record
 class _SignalRelay:
     """Sends this process's signals on to the runtime, which sends them on to the command.
 

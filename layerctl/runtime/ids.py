@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
 
 from layerctl.errors import UsageError
+from layerctl.values import frozen
 
 _VALID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}\Z")
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@frozen(order=True)
 class ContainerId:
     """The name of a container: unique in its runtime's state directory, and safe as a file and a host name.
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+
+from layerctl.values import frozen
 
 _TOO_LONG = 124
 _HYBRID_HINT = "crun does not work with hybrid cgroups: install runc, or unmount /sys/fs/cgroup/unified"
@@ -22,7 +23,7 @@ _NOT_FOUND = re.compile(
 _NOT_EXECUTABLE = re.compile(r'exec: "|open executable|chdir', re.S)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RunResult:
     """How a command in a container ended.
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from typing import Any
 
 from layerctl.runtime.ids import ContainerId
+from layerctl.values import frozen
 
 
 class Status(Enum):
@@ -21,7 +21,7 @@ class Status(Enum):
     STOPPED = "stopped"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ContainerState:
     """One container.
 

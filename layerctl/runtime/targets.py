@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +17,7 @@ from layerctl.errors import UnsafeRootfs
 from layerctl.runtime.inside import LEADS_NOWHERE, open_inside
 from layerctl.runtime.isolation import MOUNTS
 from layerctl.runtime.spec import by_depth
+from layerctl.values import frozen
 
 if TYPE_CHECKING:
     from layerctl.model.scan import RootPath
@@ -30,7 +30,7 @@ _SYSTEM_XATTRS = ("trusted.overlay.", "user.overlay.", "security.selinux")
 _MODES = {True: {0o755, 0o1755}, False: {0o755, 0o700, 0o644}}
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@frozen(order=True)
 class Target:
     """Something that the runtime is about to create.
 

@@ -8,17 +8,17 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from layerctl.errors import UsageError
 from layerctl.runtime.inside import read_inside
+from layerctl.values import frozen
 
 _LIMIT = 16 << 20
 _ID_MAX = (1 << 32) - 2
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class User:
     """A resolved user.
 
@@ -39,7 +39,7 @@ class User:
 ROOT = User(0, 0, (), "/root")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Account:
     name: str
     uid: int
@@ -47,7 +47,7 @@ class _Account:
     home: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Group:
     name: str
     gid: int

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from heapq import merge
 from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
@@ -13,6 +12,7 @@ from layerctl.model.listing import parse_entry
 from layerctl.model.scan import RootPath, in_path_order
 from layerctl.snapshot.directory import Directory, load
 from layerctl.snapshot.hardlinks import Groups, read_groups, relinked
+from layerctl.values import frozen
 
 if TYPE_CHECKING:
     from layerctl.model.ids import ObjectId
@@ -53,7 +53,7 @@ class RawChange(NamedTuple):
         )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Comparison:
     """All that differs between two snapshots.
 

@@ -7,12 +7,12 @@ first) and one for everything else in it, sorted by raw name bytes. The root's t
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from layerctl.errors import Damaged
 from layerctl.model.ids import ObjectId
 from layerctl.model.listing import escape_name, unescape
+from layerctl.values import field, frozen, record
 
 if TYPE_CHECKING:
     from layerctl.snapshot.objects import ObjectStore
@@ -38,7 +38,7 @@ def tree_name(name: bytes) -> bytes:
     return escaped
 
 
-@dataclass(slots=True)
+@record
 class Directory:
     """A directory being read or made.
 
@@ -55,7 +55,7 @@ class Directory:
     hardlinks: ObjectId | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Rows:
     """What a directory's tree says, without its listing.
 

@@ -7,7 +7,6 @@ times of directories never are: every change in a directory moves them.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from layerctl.model.listing import parse_entry
@@ -16,6 +15,7 @@ from layerctl.model.scan import RootPath
 from layerctl.snapshot.directory import Directory, load, save
 from layerctl.snapshot.hardlinks import read_groups, write_groups
 from layerctl.snapshot.walk import entry_text
+from layerctl.values import frozen
 
 if TYPE_CHECKING:
     from layerctl.model.ids import ObjectId
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _Group = frozenset[RootPath]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Merge:
     """What came of it.
 
@@ -47,7 +47,7 @@ def merge(objects: ObjectStore, base: ObjectId, ours: ObjectId, theirs: ObjectId
     return Merge(merger.run(), tuple(sorted(merger.conflicts)))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Node:
     """What a name is: a directory's tree, or the text of anything else."""
 

@@ -9,7 +9,6 @@ import bz2
 import lzma
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Protocol
 
@@ -17,6 +16,7 @@ import zstandard
 
 from layerctl.errors import BadArchive, LimitExceeded
 from layerctl.layer.bytereader import CHUNK
+from layerctl.values import frozen
 
 if TYPE_CHECKING:
     from layerctl.model.imports import ImportLimits
@@ -91,7 +91,7 @@ class _Zstd:
         return bytes(out)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Format:
     name: str
     magic: tuple[bytes, ...]

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from layerctl.errors import BadArchive, SourceNotFound, UsageError
@@ -18,6 +17,7 @@ from layerctl.source.documents import Json, list_in, parse_json, parse_object, t
 from layerctl.source.files import FileSet, read_document
 from layerctl.source.layers import LayerFile, unpack_image
 from layerctl.source.platforms import check_platform
+from layerctl.values import frozen
 
 if TYPE_CHECKING:
     from layerctl.source.request import Request
@@ -27,7 +27,7 @@ _CONFIG_ID = re.compile(r"(?:blobs/sha256/)?([0-9a-f]{64})(?:\.json)?\Z")
 _POSITION = re.compile(r"@([0-9]{1,6})\Z")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Image:
     config: str
     tags: tuple[str, ...]

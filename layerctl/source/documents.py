@@ -11,12 +11,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
 from layerctl.errors import BadArchive
 from layerctl.source.platforms import Platform
+from layerctl.values import frozen
 
 _DIGEST = re.compile(r"(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})\Z")
 INDEX_TYPES = {
@@ -41,7 +41,7 @@ Json = Mapping[str, Any]
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Descriptor:
     """What points at a blob.
 
@@ -65,7 +65,7 @@ class Descriptor:
         return "blobs/" + self.digest.replace(":", "/")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Manifest:
     """One image for one platform."""
 
@@ -73,7 +73,7 @@ class Manifest:
     layers: tuple[Descriptor, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HistoryItem:
     """How a layer came about; see :class:`~layerctl.model.imports.ImportedLayer`."""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,13 +19,14 @@ from layerctl.source.compression import decompressed
 from layerctl.source.documents import Descriptor, HistoryItem, Json, diff_ids, parse_history
 from layerctl.source.lower import LowerLayers
 from layerctl.source.stream import Meter, ReadAhead, Slice, hashed
+from layerctl.values import frozen
 
 if TYPE_CHECKING:
     from layerctl.source.files import FileSet
     from layerctl.source.request import Request
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LayerFile:
     """Where a layer's archive is.
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 import platform
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 from layerctl.errors import SourceNotFound, UsageError
+from layerctl.values import frozen
 
 _MACHINES = {
     "x86_64": ("amd64", ""),
@@ -27,7 +27,7 @@ _DEFAULT_VARIANTS = {"amd64": "v1", "arm64": "v8", "arm": "v7"}
 _VARIANT = re.compile(r"v([0-9]{1,4})(?:\.([0-9]{1,4}))?\Z")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Platform:
     """What an image runs on.
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
+
+from layerctl.values import frozen
 
 if TYPE_CHECKING:
     from layerctl.layer.xattrs import XattrNamespace
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from layerctl.source.platforms import Platform
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Request:
     """The circumstances of one import; see :func:`layerctl.source.open.open_source` for what they mean."""
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
 from layerctl.errors import SourceNotFound, UsageError
+from layerctl.values import frozen
 
 _FOREIGN = re.compile(r"([a-z][a-z0-9+.-]+):")
 
@@ -26,7 +26,7 @@ class SourceKind(Enum):
 _PREFIXED = (SourceKind.OCI, SourceKind.OCI_ARCHIVE, SourceKind.DOCKER_ARCHIVE)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SourceSpec:
     """A source, understood.
 

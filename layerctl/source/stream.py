@@ -7,11 +7,11 @@ import select
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from io import RawIOBase
 from typing import TYPE_CHECKING, Protocol
 
 from layerctl.layer.bytereader import CHUNK, Readable
+from layerctl.values import frozen
 
 if TYPE_CHECKING:
     from layerctl.model.progress import Progress
@@ -30,7 +30,7 @@ class Hasher(Protocol):
         """The digest of all of them."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Slice:
     """A run of bytes in an open file.
 

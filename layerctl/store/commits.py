@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from layerctl.errors import Damaged
@@ -13,12 +12,13 @@ from layerctl.model.ids import CommitId, ObjectId
 from layerctl.model.layer import LayerDescriptor
 from layerctl.store import objectformat
 from layerctl.store.objectformat import CommitObject
+from layerctl.values import frozen
 
 if TYPE_CHECKING:
     from layerctl.store.git import GitRepository
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Outline:
     """Of a commit, what a walk through the history of a path looks at.
 

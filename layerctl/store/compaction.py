@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,7 @@ from layerctl.snapshot.compare import compare
 from layerctl.snapshot.delta import make_delta
 from layerctl.store.layers import open_root
 from layerctl.store.record import dump_record
+from layerctl.values import frozen
 
 if TYPE_CHECKING:
     from layerctl.model.commit import ImageCommit
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from layerctl.store.durable import Durability
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Compaction:
     """What is to be merged.
 

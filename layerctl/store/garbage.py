@@ -8,11 +8,11 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from layerctl.store.packs import Loose, Pack, loose_objects, pack_objects, packs, unfinished
+from layerctl.values import frozen
 
 if TYPE_CHECKING:
     from layerctl.model.ids import ObjectId
@@ -25,7 +25,7 @@ _UNFINISHED_SECONDS = 3600
 _DERIVED = ("pack/multi-pack-index", "info/commit-graph", "info/packs")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class GitGarbage:
     """What to do without.
 

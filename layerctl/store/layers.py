@@ -12,7 +12,6 @@ import errno
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +21,7 @@ from layerctl.layer.xattrs import XattrNamespace
 from layerctl.model.ids import CommitId, LayerId
 from layerctl.model.progress import Progress, silent
 from layerctl.store.record import load_record
+from layerctl.values import frozen
 
 if TYPE_CHECKING:
     from layerctl.model.commit import ImageCommit
@@ -38,7 +38,7 @@ _HIDDEN = -1
 _NO_FILE = {errno.ENOTDIR, errno.ELOOP, errno.EISDIR}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Run:
     """A row of commits along first parents that one directory stands for.
 

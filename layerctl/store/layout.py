@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import ctypes
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
 from layerctl.errors import RepositoryNotFound, UnsupportedFormat
+from layerctl.values import frozen
 
 REPOSITORY_DIR = ".layerctl"
 FORMAT = "1"
 _OVERLAYFS_MAGIC = 0x794C7630
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Layout:
     """The folders of one repository.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -14,9 +13,10 @@ from layerctl.errors import Damaged, RefNotFound, RevisionNotFound, UsageError
 from layerctl.model.commit import Author
 from layerctl.model.ids import CommitId, ObjectId
 from layerctl.store.refusals import as_system_error, system_errors
+from layerctl.values import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ReflogEntry:
     """One line of a reflog.
 

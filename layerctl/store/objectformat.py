@@ -9,12 +9,12 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
 from layerctl.errors import Damaged
 from layerctl.model.commit import Author
 from layerctl.model.ids import CommitId, ObjectId
+from layerctl.values import frozen
 
 _TREE_MODE, _BLOB_MODE = b"40000", b"100644"
 _HEX = re.compile(r"[0-9a-f]{40}\Z")
@@ -25,7 +25,7 @@ _WHEN = re.compile(rb"^committer .*> (-?\d+) [+-]\d{4}$", re.M)
 _NOT_IN_NAMES = re.compile(r"[<>\n\0]")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CommitObject:
     """A Git commit.
 

@@ -10,7 +10,6 @@ import os
 import re
 import struct
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +17,7 @@ import pygit2
 
 from layerctl.errors import Damaged
 from layerctl.model.ids import ObjectId
+from layerctl.values import frozen
 
 if TYPE_CHECKING:
     from layerctl.store.durable import Durability
@@ -32,7 +32,7 @@ _FOLDER = re.compile(r"[0-9a-f]{2}\Z")
 _LOOSE = re.compile(r"[0-9a-f]{38}\Z")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Loose:
     """An object in a file of its own.
 
@@ -47,7 +47,7 @@ class Loose:
     size: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Pack:
     """A pack.
 

@@ -15,7 +15,6 @@ import secrets
 import shutil
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pygit2
@@ -24,6 +23,7 @@ from pygit2.enums import ObjectType
 from layerctl.errors import Damaged
 from layerctl.model.ids import ObjectId
 from layerctl.store import objectformat
+from layerctl.values import frozen
 
 _FOLDER = re.compile(r"[0-9a-f]{2}\Z")
 _REST = re.compile(r"[0-9a-f]{38}\Z")
@@ -40,7 +40,7 @@ class MissingObject(Damaged):
     name = "damaged"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RawObject:
     """An object as it is stored.
 
@@ -53,7 +53,7 @@ class RawObject:
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RawCommit:
     """What a commit's header says."""
 

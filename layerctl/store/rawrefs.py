@@ -5,17 +5,17 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from layerctl.store.refs import is_ref_name
+from layerctl.values import frozen
 
 _HEX = re.compile(r"[0-9a-f]{40}\Z")
 _NOTHING = "0" * 40
 _REFLOG_LINE = re.compile(r"([0-9a-f]{40}) ([0-9a-f]{40}) .* <.*> -?\d+ [+-]\d{4}(\t.*)?\Z")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RawRef:
     """A ref as a file says it.
 

@@ -6,16 +6,16 @@ libgit2 can do that, pygit2 cannot; a reflog is a text file, one line an entry, 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from layerctl.model.ids import ObjectId
+from layerctl.values import frozen
 
 _NULL = b"0" * 40
 LetsGo = Callable[[str, tuple[ObjectId, ...], int], bool]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ReflogFile:
     """A reflog as it will be.
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from layerctl.errors import Damaged, UsageError, WorktreeNotFound
 from layerctl.model.worktree import Head, WorktreeRecord
 from layerctl.store.record import dump_record, load_record
+from layerctl.values import frozen, replace
 
 if TYPE_CHECKING:
     from layerctl.store.layout import Layout
@@ -27,7 +27,7 @@ def check_name(name: str) -> None:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Worktree:
     """The folder of one worktree.
 

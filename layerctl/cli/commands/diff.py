@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -18,6 +17,7 @@ from layerctl.cli.render.stat import stat_lines, totals_of
 from layerctl.cli.rootpaths import revisions_and_paths
 from layerctl.cli.session import Session, takes_session
 from layerctl.errors import UsageError
+from layerctl.values import frozen
 
 if TYPE_CHECKING:
     from layerctl.cli.render.style import Style
@@ -40,7 +40,7 @@ Examples:
 app = typer.Typer(**APP)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Levels:
     """On which levels a diff is shown; on that of paths if on no other."""
 
@@ -56,7 +56,7 @@ class Levels:
         return self.patch or self.stat or self.names or not (self.packages or self.config)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Meaning:
     """What a diff means beyond its paths; None where that was not asked for."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from layerctl.cli.render.columns import align
@@ -11,6 +10,7 @@ from layerctl.cli.render.names import display, quote
 from layerctl.cli.render.quantities import count_text, size_text
 from layerctl.model.change import Aspect, Change, ChangeKind
 from layerctl.model.entry import Entry, Kind
+from layerctl.values import frozen
 
 if TYPE_CHECKING:
     from layerctl.cli.render.style import Style
@@ -36,7 +36,7 @@ _KIND_NAMES = {
 _FOLD = 8
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Row:
     """One line of a list of changes."""
 

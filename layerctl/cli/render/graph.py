@@ -9,7 +9,8 @@ Source: the behaviour of git-log(1), checked against it on random histories.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from dataclasses import dataclass, field
+
+from layerctl.values import field, frozen, record
 
 #: Paints one character of a column: the character and the column's number of a colour.
 Paint = Callable[[str, int], str]
@@ -22,7 +23,7 @@ def _unpainted(text: str, _color: int) -> str:
     return text
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Drawing:
     """What stands left of one commit's text; all but ``before`` equally wide.
 
@@ -39,13 +40,13 @@ class Drawing:
     padding: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Column:
     commit: Hashable
     color: int
 
 
-@dataclass(slots=True)
+@record
 class _Step:
     """One commit being drawn.
 
@@ -86,7 +87,7 @@ class _Step:
         return all(target == position // 2 for position, target in self.mapping.items())
 
 
-@dataclass(slots=True)
+@record
 class Graph:
     """Draws commits one after another, children before parents.
 

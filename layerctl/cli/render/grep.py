@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from layerctl.cli.render.names import quote
 from layerctl.cli.text import printable
+from layerctl.values import frozen
 
 if TYPE_CHECKING:
     from layerctl.cli.render.style import Style
     from layerctl.model.search import FoundFile, Hit
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class GrepFormat:
     """How matches are shown.
 

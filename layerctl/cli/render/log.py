@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from layerctl.cli.render.quantities import absolute_time, layer_text, relative_time
 from layerctl.cli.text import one_line, printable
 from layerctl.model.results import LogEntry
+from layerctl.values import frozen
 
 if TYPE_CHECKING:
     from layerctl.cli.render.style import Style
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 Details = Callable[[LogEntry], Iterable[str]]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LogFormat:
     """How commits are shown.
 

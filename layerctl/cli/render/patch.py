@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from layerctl.cli.render.names import quote
@@ -12,6 +11,7 @@ from layerctl.model.change import Change, ChangeKind
 from layerctl.model.entry import Entry, Kind
 from layerctl.model.linediff import Opcode, hunks, split_lines
 from layerctl.model.scan import RootPath
+from layerctl.values import replace
 
 if TYPE_CHECKING:
     from layerctl.cli.render.style import Style

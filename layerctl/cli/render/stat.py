@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from layerctl.cli.render.changes import path_text
 from layerctl.cli.render.quantities import count_text, counts_text, size_text
 from layerctl.model.change import Aspect, Change, ChangeKind
 from layerctl.model.entry import Entry, Kind
+from layerctl.values import frozen
 
 if TYPE_CHECKING:
     from layerctl.cli.render.style import Style
@@ -19,7 +19,7 @@ _SHORTEST_PATH = 12
 _SMALLEST_BAR = 8
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Weight:
     """Bytes that came and bytes that went with one path."""
 
@@ -71,7 +71,7 @@ def weigh(change: Change) -> Weight:
     return Weight(change, _size(change.new), _size(change.old))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Totals:
     """What a diff weighs in all; a change of type counts as modified."""
 

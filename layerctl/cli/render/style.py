@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from layerctl.values import frozen
 
 _SGR = {
     "bold": "1",
@@ -16,7 +16,7 @@ _SGR = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Style:
     """Paints text, or leaves it as it is.
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from layerctl.values import frozen
 
 if TYPE_CHECKING:
     from layerctl.model.ids import CommitId
     from layerctl.model.layer import LayerDescriptor
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ImportResult:
     """What ``import`` made.
 
@@ -31,7 +32,7 @@ class ImportResult:
     warnings: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CommitResult:
     """A commit that was made.
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from layerctl.values import frozen
 
 if TYPE_CHECKING:
     from layerctl.model.ids import CommitId
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RollbackResult:
     """What ``rollback`` did.
 
@@ -30,7 +31,7 @@ class RollbackResult:
     mountpoint: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class UndoResult:
     """What ``undo`` did.
 
@@ -47,7 +48,7 @@ class UndoResult:
     parked: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RestoreOperationResult:
     """What ``op restore`` did.
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from layerctl.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from layerctl.model.scan import RootPath
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LogEntry:
     """One commit of ``log`` with the names that point at it.
 
@@ -28,7 +29,7 @@ class LogEntry:
     refs: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Diff:
     """Two states of a rootfs compared.
 
@@ -43,7 +44,7 @@ class Diff:
     changes: tuple[Change, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PathView:
     """What ``show REV:PATH`` shows.
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from layerctl.values import frozen
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from layerctl.model.ids import CommitId
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Tag:
     """A tag.
 
@@ -27,7 +28,7 @@ class Tag:
     message: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Branch:
     """A branch.
 
@@ -44,7 +45,7 @@ class Branch:
     subject: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ReflogLine:
     """One line of ``reflog``.
 

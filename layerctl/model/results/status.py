@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from layerctl.values import frozen
 
 if TYPE_CHECKING:
     from layerctl.model.change import Change
     from layerctl.model.ids import CommitId
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Status:
     """The state of one worktree.
 

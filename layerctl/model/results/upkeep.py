@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from layerctl.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Freed:
     """Things of one kind that ``gc`` let go.
 
@@ -22,7 +23,7 @@ class Freed:
     size: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class GcResult:
     """What ``gc`` let go, or would.
 
@@ -45,7 +46,7 @@ class GcResult:
         return sum(item.size for item in self.freed.values())
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Share:
     """What something holds on disk.
 
@@ -62,7 +63,7 @@ class Share:
     subject: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DiskUsage:
     """What a repository takes on disk.
 
@@ -87,7 +88,7 @@ class DiskUsage:
         return sum(self.parts.values())
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Check:
     """One line of ``doctor``.
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from layerctl.values import frozen
 
 if TYPE_CHECKING:
     from layerctl.model.ids import CommitId
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CheckoutResult:
     """What ``checkout`` or ``worktree add`` did.
 
@@ -30,7 +31,7 @@ class CheckoutResult:
     created_branch: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class WorktreeInfo:
     """One row of ``worktree list``.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
-from dataclasses import replace
 
 from layerctl.errors import Damaged, UsageError
 from layerctl.model.config import ImageConfig
@@ -15,6 +14,7 @@ from layerctl.model.problem import Severity
 from layerctl.ops.checks.snapshots import SnapshotReader
 from layerctl.ops.checks.survey import FoundCommit, Survey
 from layerctl.store.rawgit import MissingObject, parse_commit, parse_tag
+from layerctl.values import replace
 
 _ROW = re.compile(rb"(\d+) ([^\0]+)\0(.{20})", re.DOTALL)
 _WANTED = {b"config.json": b"100644", b"layer.json": b"100644", b"rootfs": b"40000"}

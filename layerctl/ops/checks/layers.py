@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections import deque
-from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +17,7 @@ from layerctl.ops.checks.survey import FoundCommit, Survey, names_in
 from layerctl.ops.checks.tree import TreeReader, differences
 from layerctl.snapshot.compare import compare
 from layerctl.snapshot.delta import LazyDelta, make_delta
+from layerctl.values import field_names
 
 if TYPE_CHECKING:
     from layerctl.model.delta import Delta, LayerListing
@@ -114,7 +114,7 @@ def _compare_descriptors(
         text = f"the commit's snapshots make the layer {computed.id.hex[:12]}, and it names {stated.id.hex[:12]}"
         survey.error("wrong-layer-id", path, text, commits=(commit.id,))
         return False
-    wrong = [item.name for item in fields(stated) if getattr(stated, item.name) != getattr(computed, item.name)]
+    wrong = [name for name in field_names(stated) if getattr(stated, name) != getattr(computed, name)]
     if wrong:
         text = f"the commit's layer.json is wrong about {', '.join(wrong)}"
         survey.error("wrong-descriptor", path, text, commits=(commit.id,))

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from layerctl.layer.xattrs import XattrNamespace
 from layerctl.model.problem import Checked, Problem, Severity
 from layerctl.model.progress import Progress, silent
+from layerctl.values import field, frozen, record
 
 if TYPE_CHECKING:
     from layerctl.model.ids import CommitId, LayerId, ObjectId
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from layerctl.store.rawrefs import RawRef
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FoundCommit:
     """A commit as far as it could be read.
 
@@ -49,7 +49,7 @@ class FoundCommit:
         return self.parents[0] if self.parents else None
 
 
-@dataclass(slots=True)
+@record
 class FoundWorktree:
     """A worktree as far as it could be read.
 
@@ -64,7 +64,7 @@ class FoundWorktree:
     record: WorktreeRecord | None = None
 
 
-@dataclass(slots=True)
+@record
 class Survey:
     """What one pass over a repository knows. Checks add to it; they read what earlier ones left.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +16,7 @@ from layerctl.model.entry import Entry, Kind
 from layerctl.model.ids import Digest
 from layerctl.model.listing import format_entry, parse_entry
 from layerctl.model.scan import RootPath, Scan, ScanDir, listed
+from layerctl.values import field, frozen, record
 
 if TYPE_CHECKING:
     from layerctl.layer.xattrs import XattrNamespace
@@ -32,7 +32,7 @@ _WORDS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Finding:
     """One path of a layer that is not as it must be.
 
@@ -155,7 +155,7 @@ def bad_paths(tree: Tree, delta: LayerListing) -> set[RootPath]:
     return sides.missing.keys() | sides.extra.keys() | {found.path for found in _findings(tree, delta, sides)}
 
 
-@dataclass(slots=True)
+@record
 class _Sides:
     """A directory beside what it must hold.
 

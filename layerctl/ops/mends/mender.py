@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +12,7 @@ from layerctl.errors import LayerctlError
 from layerctl.layer.remove import remove_tree
 from layerctl.mount.worktree import unmount_below
 from layerctl.store.durable import Durability
+from layerctl.values import field, record
 
 if TYPE_CHECKING:
     from layerctl.model.problem import Problem
@@ -26,7 +26,7 @@ class Unrepairable(LayerctlError):
     """A problem that stays; the message says why."""
 
 
-@dataclass(slots=True)
+@record
 class Mender:
     """One run of repairs. Nothing that could be of use to anybody is deleted: it is set aside.
 

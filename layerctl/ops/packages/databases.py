@@ -9,11 +9,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from layerctl.model.packages import PackageName
 from layerctl.ops.packages.rpm import read_rpm
+from layerctl.values import frozen
 
 if TYPE_CHECKING:
     from layerctl.model.scan import RootPath
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Installed = tuple[PackageName, str]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Database:
     """One kind of database.
 
