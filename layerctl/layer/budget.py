@@ -53,14 +53,17 @@ class Budget:
             BadArchive: it leads out of the root, or is no path.
             LimitExceeded: it is too long or too deep.
         """
-        parts = tuple(part for part in name.split(b"/") if part and part != b".")
+        parts = tuple([part for part in name.split(b"/") if part not in (b"", b".")])
         if b".." in parts:
             raise BadArchive(f"the archive's entry {os.fsdecode(name)!r} leads out of the root")
-        if b"\0" in name or any(len(part.removeprefix(_WHITEOUT)) > _MAX_NAME for part in parts):
+        longest = len(name)  # of the whole path, which is rarely longer than a component may be
+        if longest > min(_MAX_NAME, self.limits.max_name):
+            longest = max(len(part.removeprefix(_WHITEOUT)) for part in (b"", *parts))
+        if b"\0" in name or longest > _MAX_NAME:
             raise BadArchive(
                 f"the archive's entry {_shortened(name)} is not a path: a name has 1 to 255 bytes, none NUL"
             )
-        if any(len(part.removeprefix(_WHITEOUT)) > self.limits.max_name for part in parts):
+        if longest > self.limits.max_name:
             raise LimitExceeded(
                 f"the archive's entry {_shortened(name)} has a name of over {self.limits.max_name} bytes in it"
             )

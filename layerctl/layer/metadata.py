@@ -90,7 +90,14 @@ def make_bare_node(dir_fd: int, name: bytes, entry: Entry) -> None:
         drop_inherited_acls(path_in(dir_fd, name))
 
 
-def apply_metadata(dir_fd: int, name: bytes, entry: Entry, namespace: XattrNamespace | None) -> None:
+def apply_metadata(
+    dir_fd: int,
+    name: bytes,
+    entry: Entry,
+    namespace: XattrNamespace | None,
+    *,
+    owner: tuple[int, int] | None = None,
+) -> None:
     """Gives an entry that was just made its owner, mode, attributes and times.
 
     In the only order that works: chown drops setuid bits and capabilities, chmod rewrites an ACL's mask, and
@@ -101,8 +108,10 @@ def apply_metadata(dir_fd: int, name: bytes, entry: Entry, namespace: XattrNames
         name: its name there.
         entry: what it shall be.
         namespace: how attributes are spelled in a layer; None through a mount, where they have their own names.
+        owner: whose it is, if that is known.
     """
-    os.chown(name, entry.uid, entry.gid, dir_fd=dir_fd, follow_symlinks=False)
+    if owner != (entry.uid, entry.gid):
+        os.chown(name, entry.uid, entry.gid, dir_fd=dir_fd, follow_symlinks=False)
     if entry.kind is not Kind.SYMLINK:
         os.chmod(name, entry.mode, dir_fd=dir_fd)
     for key, value in entry.xattrs:
@@ -116,9 +125,12 @@ def set_mtime(dir_fd: int, name: bytes, mtime_ns: int) -> None:
     os.utime(name, ns=(mtime_ns, mtime_ns), dir_fd=dir_fd, follow_symlinks=False)
 
 
-def apply_root_metadata(root_fd: int, entry: Entry, namespace: XattrNamespace) -> None:
-    """As :func:`apply_metadata`, for an open directory itself."""
-    os.fchown(root_fd, entry.uid, entry.gid)
+def apply_root_metadata(
+    root_fd: int, entry: Entry, namespace: XattrNamespace, *, owner: tuple[int, int] | None = None
+) -> None:
+    """As :func:`apply_metadata`, for an open directory or file itself."""
+    if owner != (entry.uid, entry.gid):
+        os.fchown(root_fd, entry.uid, entry.gid)
     os.fchmod(root_fd, entry.mode)
     for key, value in entry.xattrs:
         os.setxattr(root_fd, namespace.to_disk(key), value)

@@ -86,7 +86,7 @@ class Extension:
         Raises:
             ValueError: it is no number.
         """
-        value = self.fields.get(key)
+        value = self.fields.get(key) if self.fields else None
         return decimal(value, key) if value else None
 
     def mtime_ns(self) -> int | None:

@@ -56,6 +56,7 @@ class Staging:
         self._cursor = DirCursor(root_fd)
         self._links = LinkGroups()
         self._last: tuple[DirPath, Spot] = ((), self._root)
+        self._owner: tuple[int, int] | None = None  # of what is made here, once that is known
 
     def __enter__(self) -> Staging:
         return self
@@ -113,9 +114,8 @@ class Staging:
         self._clear(spot, name)
         fd = os.open(name, _NEW_FILE, 0o600, dir_fd=self._cursor.at(spot.path))
         try:
-            digest, size = fill(fd)
-            entry = entry._replace(digest=digest, size=size)
-            apply_root_metadata(fd, entry, self._namespace)
+            entry = entry.with_content(*fill(fd))
+            apply_root_metadata(fd, entry, self._namespace, owner=self._owner_of(fd))
             spot.directory.files[name] = self._settled(fd, entry)
         finally:
             os.close(fd)
@@ -130,7 +130,7 @@ class Staging:
         self._clear(spot, name)
         dir_fd = self._cursor.at(spot.path)
         make_node(dir_fd, name, entry)
-        apply_metadata(dir_fd, name, entry, self._namespace)
+        apply_metadata(dir_fd, name, entry, self._namespace, owner=self._owner)
         spot.directory.files[name] = self._settled(path_in(dir_fd, name), entry)
 
     def has_file(self, parts: DirPath) -> bool:
@@ -183,7 +183,7 @@ class Staging:
         if directory.entry is None:
             os.chmod(name, _IMPLIED_MODE, dir_fd=dir_fd)
             return
-        apply_metadata(dir_fd, name, directory.entry, self._namespace)
+        apply_metadata(dir_fd, name, directory.entry, self._namespace, owner=self._owner)
         directory.entry = self._settled(path_in(dir_fd, name), directory.entry)
 
     def _finish_root(self) -> None:
@@ -193,6 +193,13 @@ class Staging:
             return
         apply_root_metadata(self._root_fd, root.entry, self._namespace)
         root.entry = self._settled(self._root_fd, root.entry)
+
+    def _owner_of(self, fd: int) -> tuple[int, int]:
+        """Whose a file is that was just made: as all that is made here, for directories get owner and mode last."""
+        if self._owner is None:
+            status = os.fstat(fd)
+            self._owner = (status.st_uid, status.st_gid)
+        return self._owner
 
     def _settled(self, target: int | bytes, entry: Entry) -> Entry:
         """The entry as the disk has it, where that can differ from what was asked for."""

@@ -7,6 +7,7 @@ which every container tool reads layers with, decides where those two are silent
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 BLOCK = 512
 ZERO_BLOCK = bytes(BLOCK)
@@ -54,17 +55,17 @@ class Header:
     @property
     def mode(self) -> int:
         """Permission bits and possibly more."""
-        return parse_number(self.block[100:108], "mode")
+        return _repeated_number(self.block[100:108], "mode")
 
     @property
     def uid(self) -> int:
         """Owner."""
-        return parse_number(self.block[108:116], "owner")
+        return _repeated_number(self.block[108:116], "owner")
 
     @property
     def gid(self) -> int:
         """Group."""
-        return parse_number(self.block[116:124], "group")
+        return _repeated_number(self.block[116:124], "group")
 
     @property
     def size(self) -> int:
@@ -98,6 +99,10 @@ def parse_number(field: bytes, what: str) -> int:
     return int(match[1] or b"0", 8)
 
 
+#: For what is the same in most headers of an archive.
+_repeated_number = lru_cache(256)(parse_number)
+
+
 def until_nul(field: bytes) -> bytes:
     """A text field: everything before the first NUL."""
     return field.partition(b"\0")[0]
@@ -105,11 +110,11 @@ def until_nul(field: bytes) -> bytes:
 
 def _check_sum(block: bytes) -> None:
     stored = parse_number(block[148:156], "checksum")
-    if stored != sum(block) - sum(block[148:156]) + _BLANK_CHECKSUM and stored != _signed_sum(block):
+    summed = (block[:148] + block[156:]).translate(None, b"\0")  # most of a header is zeros
+    if stored != sum(summed) + _BLANK_CHECKSUM and stored != _signed_sum(summed) + _BLANK_CHECKSUM:
         raise ValueError("the checksum of its header is wrong")
 
 
 def _signed_sum(block: bytes) -> int:
-    """The checksum as some old tar programs computed it: with signed bytes."""
-    rest = block[:148] + block[156:]
-    return sum(rest) - 256 * sum(byte > 127 for byte in rest) + _BLANK_CHECKSUM
+    """What some old tar programs summed up: signed bytes."""
+    return sum(block) - 256 * sum(byte > 127 for byte in block)

@@ -52,10 +52,11 @@ class Member(NamedTuple):
     extents: Extents | None
 
 
-def build_member(header: Header, extension: Extension, next_block: Callable[[], bytes]) -> Member:
+def build_member(name: bytes, header: Header, extension: Extension, next_block: Callable[[], bytes]) -> Member:
     """Puts a member together.
 
     Args:
+        name: see :func:`member_name`.
         header: its header block.
         extension: what extension headers said before it.
         next_block: reads on in the archive, for the maps of sparse files.
@@ -63,7 +64,6 @@ def build_member(header: Header, extension: Extension, next_block: Callable[[], 
     Raises:
         ValueError: something about it is malformed or out of range; the text says what.
     """
-    name = member_name(header, extension)
     kind = _KINDS.get(header.type)
     if kind is None:
         raise ValueError(f"its type {header.type!r} is unknown")
@@ -78,6 +78,8 @@ def build_member(header: Header, extension: Extension, next_block: Callable[[], 
 def member_name(header: Header, extension: Extension) -> bytes:
     """The member's name, wherever it stands."""
     fields = extension.fields
+    if not fields:
+        return extension.name or header.name
     return extension.name or fields.get(b"GNU.sparse.name") or fields.get(b"path") or header.name
 
 
@@ -98,6 +100,8 @@ def _layout(
     header: Header, extension: Extension, stored: int, next_block: Callable[[], bytes]
 ) -> tuple[int, Extents | None, int]:
     """Logical size, sparse map and the bytes of data that are left after the map."""
+    if header.type != b"S" and not extension.fields and not extension.sparse:
+        return stored, None, stored
     blocks = 0
 
     def block_of_data() -> bytes:

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import os
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from layerctl.errors import BadArchive
-from layerctl.values import frozen
 
 if TYPE_CHECKING:
     from layerctl.layer.dircursor import DirPath
@@ -31,8 +30,7 @@ class Meaning(Enum):
     NOTHING = "nothing"
 
 
-@frozen
-class LayerName:
+class LayerName(NamedTuple):
     """An entry's name, understood.
 
     Attributes:
@@ -50,7 +48,7 @@ def understand(parts: DirPath) -> LayerName:
     Raises:
         BadArchive: a whiteout that names nothing, or something below a whiteout.
     """
-    if not any(part.startswith(_WHITEOUT) for part in parts):
+    if _WHITEOUT not in b"/".join(parts) or not any(part.startswith(_WHITEOUT) for part in parts):
         return LayerName(Meaning.ADDITION, parts)
     if any(part.startswith(_META) for part in parts):
         is_mark = parts[-1] == _OPAQUE and not any(part.startswith(_WHITEOUT) for part in parts[:-1])

@@ -35,6 +35,7 @@ class TarStream:
         self._reader = ByteReader(source, seek)
         self._lenient = lenient
         self._globals: dict[bytes, bytes] = {}
+        self._plain = Extension()
         self._name: bytes | None = None
         self._left = 0
         self._padding = 0
@@ -52,9 +53,6 @@ class TarStream:
         """
         while (member := self._next()) is not None:
             yield member
-            with self:
-                self._reader.skip(self._left + self._padding)
-            self._name = None
         self._finish()
 
     def data(self) -> memoryview:
@@ -93,7 +91,10 @@ class TarStream:
 
     def _next(self) -> Member | None:
         with self:
-            extension = Extension(dict(self._globals))
+            self._reader.skip(self._left + self._padding)
+            self._left = self._padding = 0
+            self._name = None
+            extension = self._plain
             extended = False
             start = self.offset
             while (header := self._header()) is not None:
@@ -103,6 +104,8 @@ class TarStream:
                     continue
                 if header.type != _GLOBAL_EXTENSION and header.type not in _LOCAL_EXTENSIONS:
                     return self._member(header, extension)
+                if extension is self._plain:
+                    extension = Extension(dict(self._globals))
                 self._extend(extension, header)
                 extended = header.type != _GLOBAL_EXTENSION
             if extended:
@@ -111,7 +114,7 @@ class TarStream:
 
     def _member(self, header: Header, extension: Extension) -> Member:
         self._name = member_name(header, extension)
-        member = build_member(header, extension, self._block)
+        member = build_member(self._name, header, extension, self._block)
         self._left = member.stored
         self._padding = -member.stored % BLOCK
         return member
@@ -124,6 +127,7 @@ class TarStream:
         self._reader.skip(-size % BLOCK)
         if header.type == _GLOBAL_EXTENSION:
             self._globals.update(global_fields(payload))
+            self._plain = Extension(dict(self._globals))
             extension.fields.update(self._globals)
         else:
             extension.add(header.type, payload)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from layerctl.layer.handles import DirHandles, split
@@ -17,31 +18,34 @@ from layerctl.layer.metadata import (
     make_whiteout,
     set_mtime,
 )
-from layerctl.model.entry import Kind
+from layerctl.model.entry import Entry, Kind
 from layerctl.model.listing import parse_entry
-from layerctl.model.recursion import deep_recursion
+from layerctl.model.scan import RootPath, ScanDir, listed
+from layerctl.values import field, record
 
 if TYPE_CHECKING:
     from layerctl.layer.build import Placer
     from layerctl.layer.xattrs import XattrNamespace
-    from layerctl.model.delta import Delta
-    from layerctl.model.scan import RootPath, Scan, ScanDir
+    from layerctl.model.delta import LayerListing
+    from layerctl.model.scan import Scan
 
 _NEW = b"new"
 
 
-def is_exact(scan: Scan, delta: Delta) -> bool:
+def is_exact(scan: Scan, delta: LayerListing) -> bool:
     """Whether a write layer holds exactly what a layer shall hold, and no opaque marks."""
-    with deep_recursion():
-        found = dict(_flatten(scan.root, b"", True))
-    marked = any(directory is not None and directory.opaque for directory in found.values())
-    return not marked and found.keys() == delta.entries.keys()
+    for found, wanted in zip_longest(listed(scan.root), delta.sorted()):
+        if found is None or wanted is None or found[0] != wanted[0]:
+            return False
+        if isinstance(found[1], ScanDir) and found[1].opaque:
+            return False
+    return True
 
 
 def tidy(
     root_fd: int,
     scan: Scan,
-    delta: Delta,
+    delta: LayerListing,
     place: Placer,
     namespace: XattrNamespace,
     scratch_fd: int,
@@ -53,46 +57,91 @@ def tidy(
     Args:
         root_fd: the directory; nobody else may be writing to it.
         scan: what it holds.
-        delta: what it shall hold; equal in effect over the parent.
+        delta: what it shall hold; equal in effect over the parent. Its entries are read once.
         place: provides what only the layers below have (members of a hard-link group that changed).
         namespace: where the overlay marks are.
         scratch_fd: a private directory of the same filesystem; what is added is made there and appears whole.
         marks_on_disk: False if whiteouts and opaque directories are in ``scan`` alone, as after unpacking an archive.
     """
-    with deep_recursion(), DirHandles(root_fd) as handles:
-        found = dict(_flatten(scan.root, b"", marks_on_disk))
+    on_disk = (found for found in listed(scan.root) if marks_on_disk or found[1] is not None)
+    plan = _plan(on_disk, delta.sorted())
+    with DirHandles(root_fd) as handles:
         touched: set[RootPath] = set()
-        _add(handles, found, delta, place, namespace, scratch_fd, touched)
+        _add(handles, plan, delta, place, namespace, scratch_fd, touched)
         if marks_on_disk:
-            _unmark(handles, found, namespace)
-        _drop(handles, found, delta, touched)
-        _settle(handles, root_fd, found, delta, touched, namespace)
+            for path in plan.opaque:
+                os.removexattr(handles.get(path), namespace.mark(b"opaque"))
+        _drop(handles, plan, touched)
+        _settle(handles, root_fd, plan, touched, namespace)
 
 
-def _flatten(directory: ScanDir, path: RootPath, whiteouts: bool) -> Iterator[tuple[RootPath, ScanDir | None]]:
-    """Every physical path, parents first; directories with their scan."""
-    yield path, directory
-    prefix = path + b"/" if path else b""
-    for name in (*directory.whiteouts, *directory.files) if whiteouts else directory.files:
-        yield prefix + name, None
-    for name, child in directory.dirs.items():
-        yield from _flatten(child, prefix + name, whiteouts)
+@record
+class _Plan:
+    """How what a directory holds differs from what it shall hold.
+
+    Attributes:
+        missing: what it lacks, sorted by path; None is a whiteout.
+        extra: what it has too much, sorted, and whether that is a directory.
+        opaque: directories marked so.
+        implied: directories that have no metadata yet.
+        dirs: text form of every directory that shall be there.
+    """
+
+    missing: dict[RootPath, bytes | None] = field(default_factory=dict)
+    extra: list[tuple[RootPath, bool]] = field(default_factory=list)
+    opaque: list[RootPath] = field(default_factory=list)
+    implied: set[RootPath] = field(default_factory=set)
+    dirs: dict[RootPath, bytes] = field(default_factory=dict)
+
+
+_Found = tuple[RootPath, ScanDir | Entry | None]
+
+
+def _plan(found: Iterator[_Found], wanted: Iterator[tuple[RootPath, bytes | None]]) -> _Plan:
+    plan = _Plan()
+    here = next(found, None)
+    for path, text in wanted:
+        if text is not None and text.startswith(b"type=dir "):
+            plan.dirs[path] = text
+        while here is not None and here[0] < path:
+            _note(plan, here, extra=True)
+            here = next(found, None)
+        if here is not None and here[0] == path:
+            _note(plan, here, extra=False)
+            here = next(found, None)
+        else:
+            plan.missing[path] = text
+    while here is not None:
+        _note(plan, here, extra=True)
+        here = next(found, None)
+    return plan
+
+
+def _note(plan: _Plan, found: _Found, *, extra: bool) -> None:
+    path, item = found
+    if extra:
+        plan.extra.append((path, isinstance(item, ScanDir)))
+    if not isinstance(item, ScanDir):
+        return
+    if item.opaque:
+        plan.opaque.append(path)
+    if item.entry is None:
+        plan.implied.add(path)
 
 
 def _add(
     handles: DirHandles,
-    found: dict[RootPath, ScanDir | None],
-    delta: Delta,
+    plan: _Plan,
+    delta: LayerListing,
     place: Placer,
     namespace: XattrNamespace,
     scratch_fd: int,
     touched: set[RootPath],
 ) -> None:
     first = {path: group[0] for group in delta.links for path in group}
-    for path in sorted(delta.entries.keys() - found.keys()):
+    for path, text in plan.missing.items():
         parent, name = split(path)
         dir_fd = handles.get(parent)
-        text = delta.entries[path]
         touched.add(parent)
         if text is None:
             make_whiteout(dir_fd, name)
@@ -122,42 +171,24 @@ def _relink(handles: DirHandles, source: RootPath, target: RootPath) -> None:
         os.close(with_source)
 
 
-def _unmark(handles: DirHandles, found: dict[RootPath, ScanDir | None], namespace: XattrNamespace) -> None:
-    for path, directory in found.items():
-        if directory is not None and directory.opaque:
-            os.removexattr(handles.get(path), namespace.mark(b"opaque"))
-
-
-def _drop(handles: DirHandles, found: dict[RootPath, ScanDir | None], delta: Delta, touched: set[RootPath]) -> None:
-    for path in sorted(found.keys() - delta.entries.keys(), reverse=True):
+def _drop(handles: DirHandles, plan: _Plan, touched: set[RootPath]) -> None:
+    for path, is_dir in reversed(plan.extra):
         parent, name = split(path)
         dir_fd = handles.get(parent)
         touched.add(parent)
-        if found[path] is None:
+        if not is_dir:
             os.unlink(name, dir_fd=dir_fd)
         else:
             handles.forget(path)
             os.rmdir(name, dir_fd=dir_fd)
 
 
-def _settle(
-    handles: DirHandles,
-    root_fd: int,
-    found: dict[RootPath, ScanDir | None],
-    delta: Delta,
-    touched: set[RootPath],
-    namespace: XattrNamespace,
-) -> None:
+def _settle(handles: DirHandles, root_fd: int, plan: _Plan, touched: set[RootPath], namespace: XattrNamespace) -> None:
     """Gives implied directories their metadata and disturbed ones their time back, children first."""
-    implied = {path for path, directory in found.items() if directory is not None and directory.entry is None}
-    for path in sorted((touched | implied) & delta.entries.keys(), reverse=True):
-        text = delta.entries[path]
-        if text is None:
-            continue
-        entry = parse_entry(text)
-        if path in implied:
-            fd = handles.get(path)
-            apply_root_metadata(fd, entry, namespace)
+    for path in sorted((touched | plan.implied) & plan.dirs.keys(), reverse=True):
+        entry = parse_entry(plan.dirs[path])
+        if path in plan.implied:
+            apply_root_metadata(handles.get(path), entry, namespace)
         elif path:
             parent, name = split(path)
             set_mtime(handles.get(parent), name, entry.mtime_ns)

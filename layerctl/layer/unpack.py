@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from layerctl.layer.dircursor import DirPath
     from layerctl.layer.tarmember import Member
     from layerctl.layer.xattrs import XattrNamespace
+    from layerctl.model.entry import Xattrs
     from layerctl.model.ids import Digest
 
 #: Finds a path in the layers below: an open descriptor of a regular file's content (else -1), which the caller closes,
@@ -80,7 +81,7 @@ class _Unpacker:
         try:
             for member in self._stream:
                 name = member.name
-                self._budget.spend(name, max(member.stored, member.entry.size) + _attributes(member))
+                self._budget.spend(name, max(member.stored, member.entry.size) + _attributes(member.entry.xattrs))
                 self._take(member, meaning_of(self._budget.components(name)))
             return self._staging.finish()
         except OSError as exc:
@@ -134,8 +135,8 @@ class _Unpacker:
             os.close(fd)
 
 
-def _attributes(member: Member) -> int:
-    return sum(len(name) + len(value) for name, value in member.entry.xattrs)
+def _attributes(xattrs: Xattrs) -> int:
+    return sum(len(name) + len(value) for name, value in xattrs) if xattrs else 0
 
 
 def _copied(source: int, target: int) -> tuple[Digest, int]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from layerctl.values import frozen
 
@@ -18,6 +18,17 @@ if TYPE_CHECKING:
     from layerctl.model.scan import RootPath
 
 _SIZE = re.compile(rb" size=(\d+)")
+
+
+class LayerListing(Protocol):
+    """What a layer's directory holds, entry by entry. A :class:`Delta` has it all in memory."""
+
+    @property
+    def links(self) -> tuple[tuple[RootPath, ...], ...]:
+        """Hard-link groups: each a sorted tuple of two or more paths, all of them in the layer or none."""
+
+    def sorted(self) -> Iterator[tuple[RootPath, bytes | None]]:
+        """Entries by raw path bytes, as :attr:`Delta.entries` has them: a parent always comes before its children."""
 
 
 @frozen
@@ -34,17 +45,13 @@ class Delta:
     entries: dict[RootPath, bytes | None]
     links: tuple[tuple[RootPath, ...], ...] = ()
 
-    @property
-    def size(self) -> int:
-        """Bytes of content; a hard-linked file counts once."""
-        again = {path for group in self.links for path in group[1:]}
-        total = 0
-        for path, text in self.entries.items():
-            if text is not None and path not in again and (match := _SIZE.search(text)):
-                total += int(match[1])
-        return total
-
     def sorted(self) -> Iterator[tuple[RootPath, bytes | None]]:
         """Entries by raw path bytes: a parent always comes before its children."""
         for path in sorted(self.entries):
             yield path, self.entries[path]
+
+
+def content_size(text: bytes) -> int:
+    """Bytes of content of an entry in text form."""
+    match = _SIZE.search(text)
+    return int(match[1]) if match is not None else 0

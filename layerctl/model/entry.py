@@ -55,3 +55,7 @@ class Entry(NamedTuple):
     target: bytes | None = None
     rdev: tuple[int, int] | None = None
     xattrs: Xattrs = ()
+
+    def with_content(self, digest: Digest, size: int) -> Entry:
+        """The entry of a regular file with this content; made faster than by ``_replace``."""
+        return Entry(*self[:5], size, digest, *self[7:])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from layerctl.values import field, record
@@ -43,3 +44,33 @@ class Scan:
 
     root: ScanDir
     links: tuple[tuple[RootPath, ...], ...] = ()
+
+
+def in_path_order(files: Iterable[bytes], dirs: Iterable[bytes]) -> list[bytes]:
+    """The names in a directory, in the order in which a listing sorted by raw path bytes meets them.
+
+    A subdirectory comes twice: as ``name``, and as ``name/``, which stands for all that is in it. What is called
+    ``name-x`` comes between the two.
+    """
+    names = list(dirs)
+    return sorted([*files, *names, *(name + b"/" for name in names)])
+
+
+def listed(root: ScanDir) -> Iterator[tuple[RootPath, ScanDir | Entry | None]]:
+    """Everything in a write layer, sorted by raw path bytes: directories, entries, and None for what is deleted."""
+    yield b"", root
+    stack = [(b"", root, iter(_names(root)))]
+    while stack:
+        prefix, here, names = stack[-1]
+        for name in names:  # an iterator, which goes on where it was left
+            if name.endswith(b"/"):
+                child = here.dirs[name[:-1]]
+                stack.append((prefix + name, child, iter(_names(child))))
+                break
+            yield prefix + name, here.files.get(name) or here.dirs.get(name)
+        else:
+            stack.pop()
+
+
+def _names(directory: ScanDir) -> list[bytes]:
+    return in_path_order((*directory.whiteouts, *directory.files), directory.dirs)

@@ -16,20 +16,19 @@ from layerctl.model.config import ImageConfig
 from layerctl.model.layer import Quiescence
 from layerctl.model.operation import Move, RefMove, Rename
 from layerctl.model.results import ImportResult
-from layerctl.ops.adopt import adopt, describe
+from layerctl.ops.adopt import Census, adopt
 from layerctl.ops.config import import_limits
 from layerctl.ops.heads import advance
 from layerctl.ops.hooking import hooks_of
 from layerctl.snapshot.apply import apply_scan
-from layerctl.snapshot.compare import compare
-from layerctl.snapshot.delta import make_delta
+from layerctl.snapshot.delta import LazyDelta
 from layerctl.source import open_source
 from layerctl.store.git import GitRepository
-from layerctl.store.staged import StagedObjects
+from layerctl.store.staged import SpillingObjects
 from layerctl.values import frozen
 
 if TYPE_CHECKING:
-    from layerctl.model.delta import Delta
+    from layerctl.model.delta import LayerListing
     from layerctl.model.imports import ImportedImage, ImportedLayer
     from layerctl.ops.context import Context
 
@@ -169,25 +168,25 @@ class _Importer:
         self._image = image
         self._config = config
         self._message = message
-        self._objects = StagedObjects(context.store.git)
+        self._objects = SpillingObjects(context.store.git)
         self._below: list[Path] = []
 
     def commits(self) -> list[ImageCommit]:
         """Makes the commits; no ref leads to them yet."""
         made: list[ImageCommit] = []
-        for number, layer in enumerate(self._image.layers):
-            self._context.progress("recording layers", number, len(self._image.layers))
-            made.append(self._commit(layer, made[-1] if made else None, number))
+        with self._objects:
+            for number, layer in enumerate(self._image.layers):
+                self._context.progress("recording layers", number, len(self._image.layers))
+                made.append(self._commit(layer, made[-1] if made else None, number))
         return made
 
     def _commit(self, layer: ImportedLayer, parent: ImageCommit | None, number: int) -> ImageCommit:
         context, objects = self._context, self._objects
         before = parent.snapshot if parent is not None else None
         snapshot = apply_scan(objects, before, layer.scan)
-        comparison = compare(objects, before, snapshot)
-        delta = make_delta(objects, snapshot, comparison)
-        self._tidy(layer, delta)
-        described = describe(delta, comparison.changes, Quiescence.SEALED, depth=number, diff_id=layer.diff_id)
+        census = Census(LazyDelta(objects, before, snapshot))
+        self._tidy(layer, census)
+        described = census.descriptor(Quiescence.SEALED, depth=number, diff_id=layer.diff_id)
         last = number == len(self._image.layers) - 1
         now = datetime.now().astimezone().replace(microsecond=0)
         draft = CommitDraft(
@@ -206,14 +205,14 @@ class _Importer:
         self._adopt(commit, layer, number)
         return commit
 
-    def _tidy(self, layer: ImportedLayer, delta: Delta) -> None:
+    def _tidy(self, layer: ImportedLayer, listing: LayerListing) -> None:
         roots = [
             os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             for path in (layer.fs.parent, layer.fs, *self._below)
         ]
         place = LinkPlacer([], self._context.namespace, below=roots[2:])
         try:
-            tidy(roots[1], layer.scan, delta, place, self._context.namespace, roots[0], marks_on_disk=False)
+            tidy(roots[1], layer.scan, listing, place, self._context.namespace, roots[0], marks_on_disk=False)
         finally:
             place.close()
             for fd in roots:

@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator
+from heapq import merge
+from operator import itemgetter
+from typing import TYPE_CHECKING, NamedTuple
 
 from layerctl.model.change import Change
 from layerctl.model.listing import parse_entry
-from layerctl.model.recursion import deep_recursion
+from layerctl.model.scan import RootPath, in_path_order
 from layerctl.snapshot.directory import Directory, load
 from layerctl.snapshot.hardlinks import Groups, read_groups, relinked
 from layerctl.values import frozen
 
 if TYPE_CHECKING:
     from layerctl.model.ids import ObjectId
-    from layerctl.model.scan import RootPath
     from layerctl.snapshot.objects import ObjectStore
 
 _EMPTY = Directory(b"")
 
 
-@frozen
-class RawChange:
+class RawChange(NamedTuple):
     """One path that differs, entries in text form.
+
+    A ``NamedTuple`` for the reason that :class:`layerctl.model.entry.Entry` is one.
 
     Attributes:
         path: relative to the rootfs.
@@ -35,6 +37,11 @@ class RawChange:
     old: bytes | None
     new: bytes | None
     relinked: bool = False
+
+    @property
+    def differs(self) -> bool:
+        """False for a directory that is only on the way to what differs."""
+        return self.relinked or self.old != self.new
 
     def parsed(self) -> Change:
         """The change with its entries parsed."""
@@ -61,68 +68,115 @@ class Comparison:
 
 def compare(objects: ObjectStore, old: ObjectId | None, new: ObjectId | None) -> Comparison:
     """Lists the paths that differ between two snapshots; None is the empty one."""
-    before = load(objects, old) if old is not None else _EMPTY
-    after = load(objects, new) if new is not None else _EMPTY
+    before, after = _loaded(objects, old), _loaded(objects, new)
     new_links = read_groups(objects, after.hardlinks)
     if old == new:
         return Comparison((), new_links)
-    with deep_recursion():
-        changes = _by_path(_directory(objects, b"", before, after))
-    if before.hardlinks is not None or new_links:
-        old_links = read_groups(objects, before.hardlinks)
-        changes |= _relinks(objects, after, old_links, new_links, changes)
-    return Comparison(tuple(changes[path] for path in sorted(changes)), new_links)
+    found = [change for change in _walk(objects, before, after) if change.differs]
+    relinks = _relinks(objects, before, after, found)
+    return Comparison(tuple(sorted((*found, *relinks)) if relinks else found), new_links)
 
 
-def _by_path(found: Iterator[RawChange]) -> dict[RootPath, RawChange]:
-    changes: dict[RootPath, RawChange] = {}
-    for change in found:
-        other = changes.get(change.path)
-        if other is not None:  # a directory became something else, or the reverse: two finds, one path
-            change = RawChange(change.path, change.old or other.old, change.new or other.new)
-        changes[change.path] = change
-    return changes
+def differing(objects: ObjectStore, old: ObjectId | None, new: ObjectId) -> Iterator[RawChange]:
+    """What differs between two snapshots, as :func:`compare` finds it, without all of it in memory.
 
-
-def _directory(objects: ObjectStore, path: RootPath, old: Directory, new: Directory) -> Iterator[RawChange]:
-    if old.itself != new.itself:
-        yield RawChange(path, old.itself or None, new.itself or None)
-    prefix = path + b"/" if path else b""
-    yield from _files(prefix, old, new)
-    for name in old.dirs.keys() | new.dirs.keys():
-        before, after = old.dirs.get(name), new.dirs.get(name)
-        if before != after:
-            yield from _directory(
-                objects,
-                prefix + name,
-                load(objects, before) if before is not None else _EMPTY,
-                load(objects, after) if after is not None else _EMPTY,
-            )
-
-
-def _files(prefix: bytes, old: Directory, new: Directory) -> Iterator[RawChange]:
-    if old.files == new.files:
+    Yields:
+        The root, the paths that differ and the directories above them, even what of these is as it was; sorted by raw
+        path bytes.
+    """
+    before, after = _loaded(objects, old), _loaded(objects, new)
+    relinks = _relinks(objects, before, after, _walk(objects, before, after))
+    if not relinks:
+        yield from _walk(objects, before, after)
         return
-    for name, text in new.files.items():
-        before = old.files.get(name)
-        if before != text:
-            yield RawChange(prefix + name, before, text)
-    for name, text in old.files.items():
-        if name not in new.files:
-            yield RawChange(prefix + name, text, None)
+    above = {parent for change in relinks for parent in _parents(change.path)}
+    unchanged = [RawChange(path, text, text) for path in above if (text := text_at(objects, after, path)) is not None]
+    last = None
+    for change in merge(_walk(objects, before, after), sorted((*unchanged, *relinks)), key=itemgetter(0)):
+        if change.path != last:
+            yield change
+        last = change.path
 
 
-def _relinks(
-    objects: ObjectStore, root: Directory, old: Groups, new: Groups, changes: dict[RootPath, RawChange]
-) -> dict[RootPath, RawChange]:
-    changed = {path for path, change in changes.items() if change.new is not None}
-    deleted = changes.keys() - changed
-    found = {}
-    for group in relinked(old, new, changed, deleted):
-        for path in group:
-            text = text_at(objects, root, path)
-            found[path] = RawChange(path, text, text, relinked=True)
-    return found
+def _loaded(objects: ObjectStore, oid: ObjectId | None) -> Directory:
+    return load(objects, oid) if oid is not None else _EMPTY
+
+
+def _walk(objects: ObjectStore, before: Directory, after: Directory) -> Iterator[RawChange]:
+    """Every path whose entry differs, and every directory in which something does, sorted by raw path bytes."""
+    yield RawChange(b"", before.itself or None, after.itself or None)
+    levels = [_Level(b"", before, after)]
+    while levels:
+        level = levels[-1]
+        for step in level.steps:  # an iterator, which goes on where it was left
+            if step.endswith(b"/"):
+                levels.append(level.below(step))
+                break
+            yield level.change(objects, step)
+        else:
+            levels.pop()
+
+
+class _Level:
+    """A directory before and after, on the way through what differs in it.
+
+    Attributes:
+        steps: names of what differs; see :func:`layerctl.model.scan.in_path_order`.
+    """
+
+    __slots__ = ("_dirs", "_new", "_old", "_prefix", "steps")
+
+    def __init__(self, prefix: RootPath, old: Directory, new: Directory) -> None:
+        self._prefix = prefix
+        self._old = old
+        self._new = new
+        self._dirs: dict[bytes, tuple[Directory, Directory] | None] = {
+            name: None for name in old.dirs.keys() | new.dirs.keys() if old.dirs.get(name) != new.dirs.get(name)
+        }
+        files = _differing_files(old, new) - self._dirs.keys()
+        self.steps = iter(in_path_order(files, self._dirs))
+
+    def change(self, objects: ObjectStore, name: bytes) -> RawChange:
+        """What a name was and is."""
+        old, new = self._old.files.get(name), self._new.files.get(name)
+        if name in self._dirs:
+            pair = _loaded(objects, self._old.dirs.get(name)), _loaded(objects, self._new.dirs.get(name))
+            self._dirs[name] = pair
+            old, new = old or pair[0].itself or None, new or pair[1].itself or None
+        return RawChange(self._prefix + name, old, new)
+
+    def below(self, step: bytes) -> _Level:
+        """The directory of a name that was seen before."""
+        pair = self._dirs.pop(step[:-1])
+        assert pair is not None
+        return _Level(self._prefix + step, *pair)
+
+
+def _differing_files(old: Directory, new: Directory) -> set[bytes]:
+    if old.files == new.files:
+        return set()
+    found = {name for name, text in new.files.items() if old.files.get(name) != text}
+    return found | (old.files.keys() - new.files.keys())
+
+
+def _relinks(objects: ObjectStore, before: Directory, after: Directory, found: Iterable[RawChange]) -> list[RawChange]:
+    if before is _EMPTY:  # all of it is new
+        return []
+    old, new = read_groups(objects, before.hardlinks), read_groups(objects, after.hardlinks)
+    members = {path for group in (*old, *new) for path in group}
+    if not members:
+        return []
+    moved = [change for change in found if change.path in members and change.differs]
+    deleted = {change.path for change in moved if change.new is None}
+    changed = {change.path for change in moved} - deleted
+    paths = (path for group in relinked(old, new, changed, deleted) for path in group)
+    return [RawChange(path, text, text, relinked=True) for path in paths for text in (text_at(objects, after, path),)]
+
+
+def _parents(path: RootPath) -> Iterator[RootPath]:
+    while path:
+        path = path.rpartition(b"/")[0]
+        yield path
 
 
 def text_at(objects: ObjectStore, root: Directory, path: RootPath) -> bytes | None:

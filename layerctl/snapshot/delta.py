@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from layerctl.model.delta import Delta
+from layerctl.snapshot.compare import differing
 from layerctl.snapshot.directory import Directory, load
+from layerctl.snapshot.walk import hardlink_groups
 
 if TYPE_CHECKING:
     from layerctl.model.ids import ObjectId
     from layerctl.model.scan import RootPath
     from layerctl.snapshot.compare import Comparison, RawChange
+    from layerctl.snapshot.hardlinks import Groups
     from layerctl.snapshot.objects import ObjectStore
 
 _DIR = b"type=dir "
@@ -26,22 +31,58 @@ def make_delta(objects: ObjectStore, new: ObjectId, comparison: Comparison) -> D
         new: the snapshot that shall show.
         comparison: of the old snapshot with ``new``.
     """
-    gone = {change.path for change in comparison.changes if change.new is None}
-    blocked = {change.path for change in comparison.changes if change.new and not change.new.startswith(_DIR)}
-    entries: dict[RootPath, bytes | None] = {}
-    for change in comparison.changes:
-        if change.new is not None:
-            entries[change.path] = change.new
-        elif not _hidden(change, gone, blocked):
-            entries[change.path] = None
+    entries = dict(layer_entries(comparison.changes))
     links = tuple(group for group in comparison.new_links if entries.get(group[0]) is not None)
     _add_parents(objects, load(objects, new), entries)
     return Delta(entries, links)
 
 
-def _hidden(change: RawChange, gone: set[RootPath], blocked: set[RootPath]) -> bool:
-    parent = change.path.rpartition(b"/")[0]
-    return parent in gone or parent in blocked
+class LazyDelta:
+    """What :func:`make_delta` gives, read anew whenever it is asked for: of a large layer, little is in memory.
+
+    Args:
+        objects: where the snapshots are.
+        old: the snapshot below; None for the empty one.
+        new: the snapshot that shall show.
+    """
+
+    def __init__(self, objects: ObjectStore, old: ObjectId | None, new: ObjectId) -> None:
+        self._objects = objects
+        self._old = old
+        self._new = new
+
+    @cached_property
+    def links(self) -> Groups:
+        """Hard-link groups of the new snapshot, even of paths that are not in this layer."""
+        return hardlink_groups(self._objects, self._new)
+
+    def changes(self) -> Iterator[RawChange]:
+        """See :func:`layerctl.snapshot.compare.differing`."""
+        return differing(self._objects, self._old, self._new)
+
+    def sorted(self) -> Iterator[tuple[RootPath, bytes | None]]:
+        """Entries by raw path bytes: a parent always comes before its children."""
+        return layer_entries(self.changes())
+
+
+def layer_entries(changes: Iterable[RawChange]) -> Iterator[tuple[RootPath, bytes | None]]:
+    """What a layer holds of each change: the new entry, or a whiteout where nothing else hides the old one.
+
+    Args:
+        changes: sorted by raw path bytes.
+    """
+    hiding: set[RootPath] = set()
+    for path, old, new, _ in changes:
+        was_dir = old is not None and old.startswith(_DIR)
+        if new is not None:
+            if was_dir and not new.startswith(_DIR):
+                hiding.add(path)
+            yield path, new
+            continue
+        if was_dir:
+            hiding.add(path)
+        if path.rpartition(b"/")[0] not in hiding or not path:
+            yield path, None
 
 
 def _add_parents(objects: ObjectStore, root: Directory, entries: dict[RootPath, bytes | None]) -> None:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from layerctl.model.operation import RefMove
     from layerctl.store.libgit2 import LibGit2, ReflogEntry
     from layerctl.store.objectformat import CommitObject
+    from layerctl.store.pack import PackWriter
 
 _CONFIG = {
     "core.logAllRefUpdates": "always",
@@ -135,6 +136,17 @@ class GitRepository:
             return
         for _, is_tree, data in objects:
             self._objects.write("tree" if is_tree else "blob", data)
+
+    def begin_pack(self) -> PackWriter:
+        """Begins a pack; what is put into it is not stored before :meth:`finish_pack`."""
+        from layerctl.store.pack import PackWriter  # noqa: PLC0415 - only large changes need it
+
+        return PackWriter(self.path / "objects" / "pack")
+
+    def finish_pack(self, pack: PackWriter) -> None:
+        """Stores the objects of a pack."""
+        pack.finish()
+        self._objects.look_again()
 
     # refs
 

@@ -13,7 +13,11 @@ import struct
 import zlib
 from collections.abc import Iterable
 from pathlib import Path
+from threading import get_native_id
 from typing import TYPE_CHECKING
+
+from layerctl.errors import Damaged
+from layerctl.layer.bytereader import CHUNK
 
 if TYPE_CHECKING:
     from layerctl.model.ids import ObjectId
@@ -24,48 +28,98 @@ _OFS_DELTA, _REF_DELTA = 6, 7
 _LEVEL = 1
 _CHUNK = 1 << 12
 _LARGE = 1 << 31
+_HEADER = struct.Struct(">4sII")
 
 
 def write_pack(folder: Path, objects: Iterable[tuple[ObjectId, bool, bytes]]) -> None:
-    """Writes a pack and its index; the index, without which Git sees nothing, comes last.
-
-    Nothing is synced.
+    """Writes a pack and its index; see :class:`PackWriter`.
 
     Args:
         folder: the repository's ``objects/pack``.
         objects: ``(id, is_tree, data)``, each id once.
     """
-    rows = sorted(objects)
-    folder.mkdir(parents=True, exist_ok=True)
-    temporary = folder / f"tmp_pack_{os.getpid()}"
-    temporary.unlink(missing_ok=True)  # of a killed process that had our number
+    pack = PackWriter(folder)
     try:
-        places, checksum = _write_objects(temporary, rows)
-        name = hashlib.sha1(b"".join(oid for oid, _, _ in rows), usedforsecurity=False).hexdigest()
-        os.chmod(temporary, 0o444)
-        os.rename(temporary, folder / f"pack-{name}.pack")
-        _write_file(temporary, _index([oid for oid, _, _ in rows], places, checksum))
-        os.rename(temporary, folder / f"pack-{name}.idx")
+        for oid, is_tree, data in sorted(objects):
+            pack.add(oid, is_tree, data)
+        pack.finish()
     finally:
-        temporary.unlink(missing_ok=True)
+        pack.close()
 
 
-def _write_objects(path: Path, rows: list[tuple[ObjectId, bool, bytes]]) -> tuple[list[tuple[int, int]], bytes]:
-    """Writes the pack; returns each object's offset and CRC-32, and the pack's checksum."""
-    places = []
-    header = b"PACK" + struct.pack(">II", 2, len(rows))
-    digest = hashlib.sha1(header, usedforsecurity=False)
-    offset = len(header)
-    with path.open("xb") as file:
-        file.write(header)
-        for _, is_tree, data in rows:
-            packed = _object_header(_TREE if is_tree else _BLOB, len(data)) + zlib.compress(data, _LEVEL)
-            places.append((offset, zlib.crc32(packed)))
-            offset += len(packed)
-            digest.update(packed)
-            file.write(packed)
-        file.write(digest.digest())
-    return places, digest.digest()
+class PackWriter:
+    """A pack that grows object by object. Git sees nothing of it before its index is there, which comes last.
+
+    Nothing is synced.
+
+    Args:
+        folder: the repository's ``objects/pack``.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._path = folder / f"tmp_pack_{get_native_id()}"
+        self._places: dict[ObjectId, tuple[int, int, int]] = {}
+        self._size = _HEADER.size
+        self._digest = hashlib.sha1(usedforsecurity=False)
+        folder.mkdir(parents=True, exist_ok=True)
+        self._path.unlink(missing_ok=True)  # of a killed process that had our thread's number
+        self._file = self._path.open("x+b")
+        self._file.write(_HEADER.pack(b"PACK", 2, 0))
+
+    def add(self, oid: ObjectId, is_tree: bool, data: bytes) -> None:
+        """Appends an object, unless it is in there."""
+        if oid in self._places:
+            return
+        packed = _object_header(_TREE if is_tree else _BLOB, len(data)) + zlib.compress(data, _LEVEL)
+        self._places[oid] = (self._size, zlib.crc32(packed), len(packed))
+        self._size += len(packed)
+        self._digest.update(packed)
+        self._file.write(packed)
+
+    def read(self, oid: ObjectId) -> bytes | None:
+        """The raw bytes of an object; None if it is not in there."""
+        place = self._places.get(oid)
+        if place is None:
+            return None
+        offset, _, length = place
+        self._file.flush()
+        packed = os.pread(self._file.fileno(), length, offset)
+        return zlib.decompress(packed[_read_header(packed, 0)[1] :])
+
+    def finish(self) -> None:
+        """Completes the pack and gives it its name.
+
+        Raises:
+            Damaged: the disk gives back something else than was written.
+        """
+        oids = sorted(self._places)
+        checksum = self._complete()
+        name = hashlib.sha1(b"".join(oids), usedforsecurity=False).hexdigest()
+        os.chmod(self._path, 0o444)
+        os.rename(self._path, self._folder / f"pack-{name}.pack")
+        _write_file(self._path, _index(oids, [self._places[oid][:2] for oid in oids], checksum))
+        os.rename(self._path, self._folder / f"pack-{name}.idx")
+
+    def close(self) -> None:
+        """Deletes what was not finished."""
+        self._file.close()
+        self._path.unlink(missing_ok=True)
+
+    def _complete(self) -> bytes:
+        """Writes how many objects there are, and the checksum, which begins with that: the pack is read for it."""
+        header = _HEADER.pack(b"PACK", 2, len(self._places))
+        self._file.seek(0)
+        self._file.write(header)
+        whole, written = hashlib.sha1(header, usedforsecurity=False), hashlib.sha1(usedforsecurity=False)
+        while data := self._file.read(CHUNK):
+            whole.update(data)
+            written.update(data)
+        if written.digest() != self._digest.digest():
+            raise Damaged(f"{self._path} is not what was written to it")
+        self._file.write(whole.digest())
+        self._file.close()
+        return whole.digest()
 
 
 def _object_header(kind: int, size: int) -> bytes:

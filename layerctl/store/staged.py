@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from layerctl.model.ids import ObjectId
+
+if TYPE_CHECKING:
+    from layerctl.store.git import GitRepository
+    from layerctl.store.pack import PackWriter
+
+_IN_MEMORY = 4 << 20
 
 
 class Stored(Protocol):
@@ -55,11 +61,64 @@ class StagedObjects:
 
     def flush(self) -> None:
         """Writes what the repository does not have."""
-        missing = [(oid, *item) for oid, item in self._new.items() if not self._git.has(oid)]
-        self._git.write_many(missing)
+        self._git.write_many(self._missing())
         self._new.clear()
 
     def _stage(self, is_tree: bool, header: bytes, data: bytes) -> ObjectId:
         oid = ObjectId(hashlib.sha1(header + data, usedforsecurity=False).digest())
         self._new[oid] = (is_tree, data)
         return oid
+
+    def _missing(self) -> list[tuple[ObjectId, bool, bytes]]:
+        return [row for row in self.staged() if not self._git.has(row[0])]
+
+
+class SpillingObjects(StagedObjects):
+    """Staged objects that go into an unfinished pack when they become many: an import's would fill the memory.
+
+    Use it in a ``with`` block, which takes back what was not flushed.
+
+    Args:
+        git: the repository below.
+    """
+
+    def __init__(self, git: GitRepository) -> None:
+        super().__init__(git)
+        self._repository = git
+        self._size = 0
+        self._pack: PackWriter | None = None
+
+    def __enter__(self) -> SpillingObjects:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._pack is not None:
+            self._pack.close()
+
+    def read(self, oid: ObjectId) -> bytes:
+        """The raw bytes of an object, staged, spilled or stored."""
+        spilled = self._pack.read(oid) if self._pack is not None else None
+        return spilled if spilled is not None else super().read(oid)
+
+    def flush(self) -> None:
+        """Writes what the repository does not have."""
+        if self._pack is None:
+            super().flush()
+            return
+        self._spill(self._pack)
+        self._repository.finish_pack(self._pack)
+        self._pack = None
+
+    def _stage(self, is_tree: bool, header: bytes, data: bytes) -> ObjectId:
+        oid = super()._stage(is_tree, header, data)
+        self._size += len(data)
+        if self._size > _IN_MEMORY:
+            self._pack = self._pack or self._repository.begin_pack()
+            self._spill(self._pack)
+        return oid
+
+    def _spill(self, pack: PackWriter) -> None:
+        for oid, is_tree, data in self._missing():
+            pack.add(oid, is_tree, data)
+        self._new.clear()
+        self._size = 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -119,3 +120,31 @@ def test_a_deep_history_is_mounted_with_few_layers_and_read_quickly(debian: Repo
         debian.commit_file(f"srv/f{number}", str(number))
     assert sorted(os.listdir(debian.rootfs / "srv")) == sorted(f"f{number}" for number in range(26))
     assert len(debian.cli.json("log")) == 27
+
+
+_PEAK = """
+import re
+from pathlib import Path
+from layerctl import Repository
+Repository.init(Path("."))
+{code}
+print(re.search(r"VmHWM:\\s*(\\d+) kB", Path("/proc/self/status").read_text())[1])
+"""
+
+
+def _peak(cli: Layerctl, code: str) -> int:
+    """The most memory, in bytes, that a Python process takes for some calls."""
+    command = [sys.executable, "-c", _PEAK.format(code=code)]
+    done = subprocess.run(command, cwd=cli.cwd, env=cli.environment(), capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return int(done.stdout) << 10
+
+
+def test_a_large_image_is_imported_and_checked_in_little_memory(layerctl: Layerctl, workdir: Path) -> None:
+    """Its listing is there once, and not once more for each step."""
+    rootfs.make_tree(workdir / "large", directories=200, files=100, size=1)
+    rootfs.make_tree(workdir / "small", directories=1, files=1)
+    importing = 'Repository.open(Path(".")).import_image("{}", branch="{}")'
+    small, large = (_peak(layerctl, importing.format(workdir / name, name)) for name in ("small", "large"))
+    assert large - small < 20 << 20
+    assert _peak(layerctl, 'Repository.fsck(Path("."))') - small < 13 << 20

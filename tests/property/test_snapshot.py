@@ -10,11 +10,13 @@ from layerctl.layer.identity import layer_id
 from layerctl.model.delta import Delta
 from layerctl.model.entry import Entry, Kind
 from layerctl.model.ids import ObjectId
+from layerctl.model.layer import Quiescence
 from layerctl.model.listing import format_entry
 from layerctl.model.scan import Scan
+from layerctl.ops.adopt import Census, describe
 from layerctl.snapshot.apply import apply_scan
 from layerctl.snapshot.compare import compare
-from layerctl.snapshot.delta import make_delta
+from layerctl.snapshot.delta import LazyDelta, make_delta
 from layerctl.snapshot.places import Places
 from layerctl.snapshot.walk import entry_text, hardlink_groups, walk
 from tests.property.states import State, overlaid, parent_of, scan_of, scans, states, write_state
@@ -167,7 +169,24 @@ def test_the_size_of_a_layer_counts_linked_content_once(old: State, new: State) 
     delta = _delta(objects, write_state(objects, old), write_state(objects, new))
     inodes = {path: group[0] for group in delta.links for path in group}
     sizes = {inodes.get(path, path): new.entries[path].size for path, text in delta.entries.items() if text is not None}
-    assert delta.size == sum(sizes.values())
+    assert describe(delta, (), Quiescence.SEALED, depth=0).size == sum(sizes.values())
+
+
+@_EXAMPLES
+@given(states(), states())
+def test_a_layer_read_bit_by_bit_is_the_layer_in_memory(old: State, new: State) -> None:
+    objects = MemoryObjects()
+    for before in (None, write_state(objects, old)):
+        after = write_state(objects, new)
+        comparison = compare(objects, before, after)
+        delta = make_delta(objects, after, comparison)
+        lazy = LazyDelta(objects, before, after)
+        census = Census(lazy)
+        assert list(census.sorted()) == list(delta.sorted())
+        described = census.descriptor(Quiescence.SEALED, depth=1, diff_id="x")
+        assert described == describe(delta, comparison.changes, Quiescence.SEALED, depth=1, diff_id="x")
+        assert tuple(change for change in lazy.changes() if change.differs) == comparison.changes
+        assert layer_id(lazy) == described.id == layer_id(delta)
 
 
 @_EXAMPLES

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import deque
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,15 +12,15 @@ from layerctl.errors import Damaged
 from layerctl.layer.identity import layer_id
 from layerctl.model.ids import CommitId, LayerId, ObjectId
 from layerctl.model.problem import Severity
-from layerctl.ops.adopt import describe, layer_document
+from layerctl.ops.adopt import Census, layer_document
 from layerctl.ops.checks.survey import FoundCommit, Survey, names_in
-from layerctl.ops.checks.tree import TreeReader, as_delta, differences
+from layerctl.ops.checks.tree import TreeReader, differences
 from layerctl.snapshot.compare import compare
-from layerctl.snapshot.delta import make_delta
+from layerctl.snapshot.delta import LazyDelta, make_delta
 from layerctl.values import field_names
 
 if TYPE_CHECKING:
-    from layerctl.model.delta import Delta
+    from layerctl.model.delta import Delta, LayerListing
     from layerctl.model.layer import LayerDescriptor
 
 _LAYER = re.compile(r"[0-9a-f]{64}\Z")
@@ -85,7 +86,7 @@ def delta_of_layer(survey: Survey, layer: LayerId) -> Delta | None:
     return None
 
 
-def _expected(survey: Survey, commit: FoundCommit) -> Delta | None:
+def _expected(survey: Survey, commit: FoundCommit) -> LayerListing | None:
     """What a commit's layer must hold; None if that cannot be told, which has been reported then."""
     parent = survey.commits.get(commit.parent) if commit.parent is not None else None
     unknown = commit.parent is not None and (parent is None or parent.snapshot is None)
@@ -93,11 +94,12 @@ def _expected(survey: Survey, commit: FoundCommit) -> Delta | None:
         return None
     below = parent.snapshot if parent is not None else None
     try:
-        comparison = compare(survey.git, below, commit.snapshot)
-        delta = make_delta(survey.git, commit.snapshot, comparison)
+        delta = LazyDelta(survey.git, below, commit.snapshot)
+        census = Census(delta)
+        deque(census.sorted(), maxlen=0)
         stated = commit.layer
         depth = 0 if parent is None else parent.layer.depth + 1 if parent.layer is not None else stated.depth
-        computed = describe(delta, comparison.changes, stated.quiescence, depth=depth, diff_id=stated.diff_id)
+        computed = census.descriptor(stated.quiescence, depth=depth, diff_id=stated.diff_id)
     except (Damaged, KeyError, ValueError):
         return None
     return delta if _compare_descriptors(survey, commit, stated, computed) else None
@@ -120,7 +122,7 @@ def _compare_descriptors(
 
 
 def _check_layer(
-    survey: Survey, reader: TreeReader, layer: LayerDescriptor, owners: list[FoundCommit], delta: Delta
+    survey: Survey, reader: TreeReader, layer: LayerDescriptor, owners: list[FoundCommit], delta: LayerListing
 ) -> None:
     if layer.id.hex not in survey.layer_names:
         _missing(survey, layer.id, owners)
@@ -131,14 +133,16 @@ def _check_layer(
         _check_folder(survey, folder, commits, layer)
 
 
-def check_directory(survey: Survey, reader: TreeReader, fs: Path, delta: Delta, commits: tuple[CommitId, ...]) -> bool:
+def check_directory(
+    survey: Survey, reader: TreeReader, fs: Path, delta: LayerListing, commits: tuple[CommitId, ...]
+) -> bool:
     """Compares a layer's directory with what it must hold; False if it is not there at all."""
     try:
         tree = reader.read(fs, delta)
     except OSError as exc:
         survey.error("missing-layer", fs, f"cannot be opened: {exc.strerror}", commits=commits, repairable=True)
         return False
-    survey.files_seen += len(tree.entries)
+    survey.files_seen += len(tree)
     for found in differences(tree, delta):
         place = bytes(fs) + (b"/" + found.path if found.path else b"")
         survey.error(found.kind, place, found.text, commits=commits, repairable=True)
@@ -178,11 +182,11 @@ def _check_by_id(survey: Survey, reader: TreeReader, name: str, commits: tuple[C
         text = f"cannot be opened: {exc.strerror}"
         survey.report(severity, "missing-layer", fs, text, commits=commits, repairable=not commits)
         return
-    survey.files_seen += len(tree.entries)
+    survey.files_seen += len(tree)
     _check_folder(survey, fs.parent, commits, None)
     if survey.quick and not tree.unreadable:
         return
-    if tree.unreadable or tree.opaque or layer_id(as_delta(tree)).hex != name:
+    if tree.unreadable or tree.opaque or layer_id(tree).hex != name:
         text = "does not hold what its id stands for"
         if not commits:
             text += "; no commit has it"

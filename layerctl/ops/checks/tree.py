@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,15 +12,15 @@ from layerctl.errors import Damaged, UnsafeWriteLayer
 from layerctl.layer.content import EMPTY_DIGEST, digest_fd
 from layerctl.layer.scan import DigestSource, LayerScanner
 from layerctl.model.change import Aspect, Change
-from layerctl.model.delta import Delta
-from layerctl.model.entry import Kind
+from layerctl.model.entry import Entry, Kind
 from layerctl.model.ids import Digest
 from layerctl.model.listing import format_entry, parse_entry
-from layerctl.values import frozen, record
+from layerctl.model.scan import RootPath, Scan, ScanDir, listed
+from layerctl.values import field, frozen, record
 
 if TYPE_CHECKING:
     from layerctl.layer.xattrs import XattrNamespace
-    from layerctl.model.scan import RootPath, Scan, ScanDir
+    from layerctl.model.delta import LayerListing
 
 _DIR = b"type=dir "
 _WORDS = {
@@ -46,21 +47,44 @@ class Finding:
     text: str
 
 
-@record
 class Tree:
-    """What a directory holds, path by path.
+    """What a directory holds. A ``model.delta.LayerListing``.
 
-    Attributes:
-        entries: text form by path; None is a whiteout.
-        links: hard-link groups.
-        opaque: directories that hide what is below them.
+    Args:
+        scan: its listing; None if there is none.
         unreadable: what could not be read, and why.
     """
 
-    entries: dict[RootPath, bytes | None]
-    links: tuple[tuple[RootPath, ...], ...]
-    opaque: list[RootPath]
-    unreadable: dict[RootPath, str]
+    def __init__(self, scan: Scan | None, unreadable: dict[RootPath, str]) -> None:
+        self._scan = scan
+        self.unreadable = unreadable
+
+    @property
+    def links(self) -> tuple[tuple[RootPath, ...], ...]:
+        """Hard-link groups."""
+        return self._scan.links if self._scan is not None else ()
+
+    @cached_property
+    def entries(self) -> dict[RootPath, bytes | None]:
+        """Text form by path; None is a whiteout."""
+        return dict(self.sorted())
+
+    @property
+    def opaque(self) -> list[RootPath]:
+        """Directories that hide what is below them."""
+        return [path for path, item in self._listed() if isinstance(item, ScanDir) and item.opaque]
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self._listed())
+
+    def sorted(self) -> Iterator[tuple[RootPath, bytes | None]]:
+        """What is in :attr:`entries`, by raw path bytes, without all of it in memory."""
+        for path, item in self._listed():
+            entry = item.entry if isinstance(item, ScanDir) else item
+            yield path, format_entry(entry) if entry is not None else None
+
+    def _listed(self) -> Iterator[tuple[RootPath, ScanDir | Entry | None]]:
+        return listed(self._scan.root) if self._scan is not None else iter(())
 
 
 class TreeReader:
@@ -79,7 +103,7 @@ class TreeReader:
         #: bytes of content read so far.
         self.bytes_read = 0
 
-    def read(self, fs: Path, expected: Delta | None = None) -> Tree:
+    def read(self, fs: Path, expected: LayerListing | None = None) -> Tree:
         """Lists a directory.
 
         Raises:
@@ -94,9 +118,9 @@ class TreeReader:
         scanner = LayerScanner(self._namespace, known=known, unreadable=note)
         fd = os.open(fs, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:
-            return _flatten(scanner.scan(fd), unreadable)
+            return Tree(scanner.scan(fd), unreadable)
         except UnsafeWriteLayer as exc:
-            return Tree({}, (), [], {b"": exc.message})
+            return Tree(None, {b"": exc.message})
         finally:
             os.close(fd)
 
@@ -110,8 +134,8 @@ class TreeReader:
             self.bytes_read += status.st_size
         return Digest(self._digests[inode])
 
-    def _expected(self, expected: Delta | None) -> DigestSource:
-        entries = expected.entries if expected is not None else {}
+    def _expected(self, expected: LayerListing | None) -> DigestSource:
+        entries = dict(expected.sorted()) if expected is not None else {}
 
         def digest(path: RootPath, status: os.stat_result, fd: int) -> Digest | None:
             text = entries.get(path)
@@ -120,47 +144,64 @@ class TreeReader:
         return digest
 
 
-def as_delta(tree: Tree) -> Delta:
-    """What a directory holds, as a layer of its own right."""
-    return Delta(tree.entries, tree.links)
-
-
-def _flatten(scan: Scan, unreadable: dict[RootPath, str]) -> Tree:
-    tree = Tree({}, scan.links, [], unreadable)
-    stack: list[tuple[RootPath, ScanDir]] = [(b"", scan.root)]
-    while stack:
-        path, directory = stack.pop()
-        if directory.entry is not None:
-            tree.entries[path] = format_entry(directory.entry)
-        if directory.opaque:
-            tree.opaque.append(path)
-        prefix = path + b"/" if path else b""
-        for name, entry in directory.files.items():
-            tree.entries[prefix + name] = format_entry(entry)
-        for name in directory.whiteouts:
-            tree.entries[prefix + name] = None
-        stack += [(prefix + name, child) for name, child in directory.dirs.items()]
-    return tree
-
-
-def differences(tree: Tree, delta: Delta) -> list[Finding]:
+def differences(tree: Tree, delta: LayerListing) -> list[Finding]:
     """What of a directory is not as a layer says, sorted by path."""
+    return _findings(tree, delta, _side_by_side(tree, delta))
+
+
+def bad_paths(tree: Tree, delta: LayerListing) -> set[RootPath]:
+    """Every single path of a directory that is not as a layer says."""
+    sides = _side_by_side(tree, delta)
+    return sides.missing.keys() | sides.extra.keys() | {found.path for found in _findings(tree, delta, sides)}
+
+
+@record
+class _Sides:
+    """A directory beside what it must hold.
+
+    Attributes:
+        missing: what the directory lacks, text form by path.
+        extra: what does not belong there.
+        changed: what both have, but not the same.
+        linked: paths with hard links that both have.
+    """
+
+    missing: dict[RootPath, bytes | None] = field(default_factory=dict)
+    extra: dict[RootPath, bytes | None] = field(default_factory=dict)
+    changed: list[Finding] = field(default_factory=list)
+    linked: set[RootPath] = field(default_factory=set)
+
+
+def _side_by_side(tree: Tree, delta: LayerListing) -> _Sides:
+    sides = _Sides()
+    links = {path for group in (*tree.links, *delta.links) for path in group}
+    found = tree.sorted()
+    here = next(found, None)
+    for path, wanted in delta.sorted():
+        while here is not None and here[0] < path:
+            sides.extra[here[0]] = here[1]
+            here = next(found, None)
+        if here is None or here[0] != path:
+            sides.missing[path] = wanted
+            continue
+        if here[1] != wanted:
+            sides.changed.append(Finding("changed-file", path, _say(path, wanted, here[1])))
+        if path in links:
+            sides.linked.add(path)
+        here = next(found, None)
+    if here is not None:
+        sides.extra.update((here, *found))
+    return sides
+
+
+def _findings(tree: Tree, delta: LayerListing, sides: _Sides) -> list[Finding]:
     found = [Finding("unreadable-file", path, f"cannot be read: {why}") for path, why in tree.unreadable.items()]
     found += [Finding("opaque-mark", path, "hides what lies below it") for path in tree.opaque]
-    missing = {path for path in delta.entries.keys() - tree.entries.keys() if not _below(path, tree.unreadable)}
-    extra = tree.entries.keys() - delta.entries.keys()
-    found += _missing(missing, extra, tree, delta)
-    found += [Finding("extra-file", path, "does not belong here") for path in _topmost(extra)]
-    found += _changed(tree, delta)
-    found += _links(tree, delta)
+    found += _missing(sides, tree.unreadable)
+    found += [Finding("extra-file", path, "does not belong here") for path in _topmost(sides.extra.keys())]
+    found += sides.changed
+    found += _links(tree, delta, sides.linked)
     return sorted(found, key=lambda item: (item.path, item.kind))
-
-
-def bad_paths(tree: Tree, delta: Delta) -> set[RootPath]:
-    """Every single path of a directory that is not as a layer says."""
-    missing = delta.entries.keys() - tree.entries.keys()
-    extra = tree.entries.keys() - delta.entries.keys()
-    return missing | extra | {found.path for found in differences(tree, delta)}
 
 
 def _below(path: RootPath, tops: dict[RootPath, str]) -> bool:
@@ -171,18 +212,20 @@ def _below(path: RootPath, tops: dict[RootPath, str]) -> bool:
     return b"" in tops
 
 
-def _topmost(paths: set[RootPath]) -> list[RootPath]:
+def _topmost(paths: Collection[RootPath]) -> list[RootPath]:
     return [path for path in paths if path.rpartition(b"/")[0] not in paths or not path]
 
 
-def _missing(missing: set[RootPath], extra: set[RootPath], tree: Tree, delta: Delta) -> Iterator[Finding]:
-    others = {_content(tree.entries[path]): path for path in sorted(extra)}
+def _missing(sides: _Sides, unreadable: dict[RootPath, str]) -> Iterator[Finding]:
+    others = {_content(text): path for path, text in sides.extra.items()}
+    missing = {path for path in sides.missing if not _below(path, unreadable)}
     below = _counts_below(missing)
     for path in _topmost(missing):
         text = "is missing"
         if below[path]:
             text += f", with {below[path]} path{'s'[: below[path] != 1]} below it"
-        elsewhere = others.get(_content(delta.entries[path])) if delta.entries[path] is not None else None
+        wanted = sides.missing[path]
+        elsewhere = others.get(_content(wanted)) if wanted is not None else None
         if elsewhere is not None:
             text += f"; its content is at {os.fsdecode(elsewhere)}"
         yield Finding("missing-file", path, text)
@@ -203,15 +246,6 @@ def _content(text: bytes | None) -> bytes | None:
     return text if text is not None and b" digest=" in text else None
 
 
-def _changed(tree: Tree, delta: Delta) -> Iterator[Finding]:
-    for path, wanted in delta.entries.items():
-        if path not in tree.entries:
-            continue
-        actual = tree.entries[path]
-        if actual != wanted:
-            yield Finding("changed-file", path, _say(path, wanted, actual))
-
-
 def _say(path: RootPath, wanted: bytes | None, actual: bytes | None) -> str:
     if wanted is None or actual is None:
         return "should be a deletion mark" if wanted is None else "is a deletion mark"
@@ -228,14 +262,14 @@ def _say(path: RootPath, wanted: bytes | None, actual: bytes | None) -> str:
     return f"{', '.join(words) or 'metadata'} differ{'' if plural else 's'}{size}"
 
 
-def _links(tree: Tree, delta: Delta) -> Iterator[Finding]:
+def _links(tree: Tree, delta: LayerListing, linked: set[RootPath]) -> Iterator[Finding]:
     """Hard links that are missing or too many, among paths that are all there."""
     wanted, actual = _groups(delta.links), _groups(tree.links)
-    for path in sorted(wanted.keys() | actual.keys()):
+    for path in sorted(linked):
         here = wanted.get(path, (path,))
         there = actual.get(path, (path,))
-        both = {other for other in (*here, *there) if other in tree.entries and other in delta.entries}
-        if path not in both or path != min(both):
+        both = linked.intersection((*here, *there))
+        if path != min(both):
             continue
         if both & set(here) != both & set(there):
             names = ", ".join(os.fsdecode(other) for other in here if other != path) or "no other path"

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from layerctl.model.scan import RootPath
     from layerctl.ops.mends.copies import Copies
 
-_EMPTY = Tree({}, (), [], {})
+_EMPTY = Tree(None, {})
 
 
 class MendPlacer:

@@ -202,6 +202,39 @@ def test_setuid_survives_chown(workdir: Path) -> None:
     assert (stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid) == (0o6755, 1000, 50)
 
 
+def _owned(gid: int) -> bytes:
+    kept = {"uid": 0, "gid": gid}
+    return tar_of(
+        directory("d", **kept), entry("d/one", b"1", **kept), entry("d/two", b"2", **kept), symlink("d/s", "x")
+    )
+
+
+def _counted(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
+    calls: list[tuple[Any, ...]] = []
+    for name in ("chown", "fchown"):
+        real = getattr(os, name)
+        monkeypatch.setattr(os, name, lambda *args, real=real, **rest: (calls.append(args), real(*args, **rest))[1])
+    return calls
+
+
+def test_nothing_is_given_to_whom_it_belongs(workdir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = _counted(monkeypatch)
+    unpack_into(workdir / "root", _owned(os.getegid()))
+    assert not calls
+
+
+def test_owners_are_right_whoever_unpacks(workdir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = _counted(monkeypatch)
+    before = os.getegid()
+    os.setegid(1234)
+    try:
+        unpack_into(workdir / "root", _owned(before))
+    finally:
+        os.setegid(before)
+    assert len(calls) == 4
+    assert {(path.lstat().st_uid, path.lstat().st_gid) for path in (workdir / "root").rglob("*")} == {(0, before)}
+
+
 def test_numbers_in_base_256(workdir: Path) -> None:
     big = b"\x80" + (2_000_000_000).to_bytes(7, "big")
     negative = b"\xff" + (2**88 - 86_400).to_bytes(11, "big")
