@@ -250,6 +250,32 @@ def test_sparse_files_have_the_digest_of_their_zeros(overlay: Overlay) -> None:
     assert scanned(overlay.lower).root.files[b"sparse"].digest == digest_bytes(bytes(3 << 20))
 
 
+@pytest.mark.parametrize("tolerant", [False, True])
+def test_reading_leaves_no_access_time_to_be_written_back(overlay: Overlay, tolerant: bool) -> None:
+    (overlay.lower / "d").mkdir()
+    (overlay.lower / "d/a").write_text("x")
+    for path in (overlay.lower / "d/a", overlay.lower / "d"):
+        os.utime(path, ns=(1, 2))  # older than the last change: even relatime would set it
+    fd = os.open(overlay.lower, os.O_RDONLY)
+    LayerScanner(XattrNamespace.TRUSTED, tolerant=tolerant).scan(fd)
+    os.close(fd)
+    assert [os.stat(overlay.lower / path).st_atime_ns for path in ("d", "d/a")] == [1, 1]
+
+
+def test_what_belongs_to_somebody_else_is_read_all_the_same(overlay: Overlay) -> None:
+    """Only a file's owner may ask for no access time."""
+    (overlay.lower / "d").mkdir()
+    (overlay.lower / "d/a").write_text("x")
+    program = (
+        "import os, sys; from layerctl.layer.scan import LayerScanner; "
+        "from layerctl.layer.xattrs import XattrNamespace; "
+        "fd = os.open(sys.argv[1], os.O_RDONLY); os.setgid(65534); os.setuid(65534); "
+        "print(LayerScanner(XattrNamespace.TRUSTED).scan(fd).root.dirs[b'd'].files[b'a'].size)"
+    )
+    done = subprocess.run([sys.executable, "-c", program, overlay.lower], cwd=_PROJECT, capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("1\n", "")
+
+
 # what a scan may be given
 
 
