@@ -25,8 +25,8 @@ from layerctl.model.progress import Progress, silent
 from layerctl.model.recursion import deep_recursion
 from layerctl.model.scan import RootPath, Scan, ScanDir
 
-#: Gives the digest of a file's content, by its path and status; lets a caller remember digests between scans.
-DigestSource = Callable[[RootPath, os.stat_result, int], Digest | None]
+#: Gives the digest of a file's content by its path and status, if the file need not be opened for it.
+DigestSource = Callable[[RootPath, os.stat_result], Digest | None]
 
 #: Is told of what cannot be read: its path and why.
 Unreadable = Callable[[RootPath, OSError | UnsafeWriteLayer], None]
@@ -44,7 +44,8 @@ class LayerScanner:
 
     Args:
         namespace: where the mount that wrote the layer keeps its marks.
-        known: asked for a file's digest before the file is read; may return None.
+        known: asked for a file's digest before the file is opened; may return None.
+        digests: by device and inode number, of files with several names; shared between scans.
         progress: told of entries read.
         tolerant: entries may vanish while they are read, because somebody is writing.
         unreadable: told of what cannot be read, which is left out then; without, the first such error ends the scan.
@@ -55,12 +56,14 @@ class LayerScanner:
         namespace: XattrNamespace,
         *,
         known: DigestSource | None = None,
+        digests: dict[tuple[int, int], Digest] | None = None,
         progress: Progress = silent,
         tolerant: bool = False,
         unreadable: Unreadable | None = None,
     ) -> None:
         self._namespace = namespace
         self._known = known
+        self._digests = digests
         self._progress = progress
         self._tolerant = tolerant
         self._unreadable = unreadable
@@ -162,28 +165,45 @@ class LayerScanner:
             self._inodes[inode] = [path]
 
     def _file(self, dir_fd: int, name: bytes, path: RootPath) -> Entry | None:
+        """A regular file; None for a whiteout."""
+        if self._known is not None:
+            status = os.stat(name, dir_fd=dir_fd, follow_symlinks=False)
+            digest = self._known(path, status)
+            if digest is not None:
+                return self._file_at(path_in(dir_fd, name), status, path, lambda: (digest, status.st_size))
         fd = open_regular(dir_fd, name) if self._tolerant else open_unnoticed(name, _OPEN_FILE, dir_fd)
         try:
             status = os.fstat(fd)
-            if not stat.S_ISREG(status.st_mode):
-                raise FileNotFoundError(errno.ENOENT, "no regular file any more", os.fsdecode(path))
-            known = self._link_to(status, path)
-            if known is not None:
-                return known
-            names = list_xattrs(fd)
-            if names and self._file_marks(fd, names, path, status):
-                return None
-            digest = self._known(path, status, fd) if self._known else None
-            size = status.st_size
-            if digest is None:
-                digest, size = digest_fd(fd, size, at_most=size if self._tolerant else None)
-            entry = self._entry(status, Kind.FILE, fd, names, size=size, digest=digest)
-            self._remember(status, path, entry)
-            return entry
+            return self._file_at(fd, status, path, lambda: self._digest(fd, status))
         finally:
             os.close(fd)
 
-    def _file_marks(self, fd: int, names: list[bytes], path: RootPath, status: os.stat_result) -> bool:
+    def _file_at(
+        self, place: int | bytes, status: os.stat_result, path: RootPath, content: Callable[[], tuple[Digest, int]]
+    ) -> Entry | None:
+        if not stat.S_ISREG(status.st_mode):
+            raise FileNotFoundError(errno.ENOENT, "no regular file any more", os.fsdecode(path))
+        known = self._link_to(status, path)
+        if known is not None:
+            return known
+        names = list_xattrs(place)
+        if names and self._file_marks(names, path, status):
+            return None
+        digest, size = content()
+        entry = self._entry(status, Kind.FILE, place, names, size=size, digest=digest)
+        self._remember(status, path, entry)
+        return entry
+
+    def _digest(self, fd: int, status: os.stat_result) -> tuple[Digest, int]:
+        inode = (status.st_dev, status.st_ino)
+        if self._digests is not None and inode in self._digests:
+            return self._digests[inode], status.st_size
+        digest, size = digest_fd(fd, status.st_size, at_most=status.st_size if self._tolerant else None)
+        if self._digests is not None and status.st_nlink > 1:
+            self._digests[inode] = digest
+        return digest, size
+
+    def _file_marks(self, names: list[bytes], path: RootPath, status: os.stat_result) -> bool:
         """Whether a regular file is an xattr whiteout (kernel 6.7); refuses what is only half a file."""
         self._refuse(names, path)
         return self._whiteout in names and status.st_size == 0

@@ -20,6 +20,10 @@ from layerctl.model.ids import Digest
 _NAME_UNSAFE = re.compile(rb"[^!-$&-.0-9;<>-\[\]-~]")
 _PATH_UNSAFE = re.compile(rb"[^!-$&-.0-9;<>-\[\]-~/]")
 _ESCAPED = re.compile(rb"%([0-9A-F]{2})")
+#: Nearly every entry is one of these, and it takes a third of the time to read it so.
+_PLAIN_FILE = re.compile(
+    rb"type=file mode=([0-7]+) uid=(\d+) gid=(\d+) time=(-?\d+)\.(\d{9}) size=(\d+) digest=blake3:([0-9a-f]{64})\Z"
+)
 _KIND_BYTES = {kind: kind.value.encode() for kind in Kind}
 _KINDS = {value: kind for kind, value in _KIND_BYTES.items()}
 
@@ -85,6 +89,12 @@ def parse_entry(text: bytes) -> Entry:
 
 
 def _parse(text: bytes) -> Entry:
+    match = _PLAIN_FILE.match(text)
+    if match is not None:
+        mode, uid, gid, seconds, nanoseconds, size, digits = match.groups()
+        mtime_ns = int(seconds) * 1_000_000_000 + int(nanoseconds)
+        digest = Digest(bytes.fromhex(digits.decode()))
+        return Entry(Kind.FILE, int(mode, 8), int(uid), int(gid), mtime_ns, int(size), digest)
     words: dict[bytes, bytes] = {}
     xattrs = []
     for word in text.split(b" "):

@@ -83,7 +83,7 @@ def _live(context: Context) -> _State:
     return _State(view.objects, view.snapshot, folders, live=True)
 
 
-def _inode(path: RootPath, status: os.stat_result, fd: int) -> Digest:
+def _inode(path: RootPath, status: os.stat_result) -> Digest:
     """In place of a digest, which would cost reading the file: the same for the names of one file."""
     return Digest(b"inode %26x" % status.st_ino)
 

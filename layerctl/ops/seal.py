@@ -237,7 +237,7 @@ def _copied(
         stack.callback(copier.close)
         build_layer(wanted, fd, _chosen(selection, copier, unchanged), context.namespace, context.progress)
         digests = copier.digests
-        scanner = LayerScanner(context.namespace, known=lambda path, status, file: digests.get(path))
+        scanner = LayerScanner(context.namespace, known=lambda path, status: digests.get(path))
         scan = scanner.scan(fd)
         snapshot = apply_scan(objects, before, scan)
         result = compare(objects, before, snapshot)

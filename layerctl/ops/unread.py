@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from layerctl.model.entry import Kind
+from layerctl.model.change import Change
+from layerctl.model.entry import Entry, Kind
 from layerctl.model.ids import Digest
 from layerctl.model.listing import parse_entry
 from layerctl.snapshot.compare import Comparison, compare
 from layerctl.snapshot.directory import Directory, load
-from layerctl.values import replace
 
 if TYPE_CHECKING:
     import os
 
-    from layerctl.model.change import Change
     from layerctl.model.ids import ObjectId
     from layerctl.model.scan import RootPath
     from layerctl.ops.rootfs import View
@@ -40,7 +39,7 @@ class Unread:
         self._snapshot = snapshot
         self._last: tuple[RootPath | None, dict[bytes, bytes]] = (None, {})
 
-    def __call__(self, path: RootPath, status: os.stat_result, fd: int) -> Digest | None:
+    def __call__(self, path: RootPath, status: os.stat_result) -> Digest | None:
         """A digest that no file has, where the file's own does not matter."""
         if status.st_nlink > 1:
             return None
@@ -72,4 +71,4 @@ def _parsed(change: RawChange) -> Change:
     old, new = parsed.old, parsed.new
     if new is None or new.kind is not Kind.FILE or (old and old.kind is Kind.FILE and old.size == new.size):
         return parsed
-    return replace(parsed, new=new._replace(digest=None))
+    return Change(parsed.path, old, Entry(*new[:6], None, *new[7:]), parsed.relinked)

@@ -12,7 +12,7 @@ from layerctl.model.progress import Progress, silent
 from layerctl.values import field, frozen, record
 
 if TYPE_CHECKING:
-    from layerctl.model.ids import CommitId, LayerId, ObjectId
+    from layerctl.model.ids import CommitId, Digest, LayerId, ObjectId
     from layerctl.model.layer import LayerDescriptor
     from layerctl.model.operation import Operation
     from layerctl.model.worktree import Head, WorktreeRecord
@@ -102,7 +102,7 @@ class Survey:
     commits: dict[CommitId, FoundCommit] = field(default_factory=dict)
     layer_names: list[str] = field(default_factory=list)
     run_names: list[str] = field(default_factory=list)
-    digests: dict[tuple[int, int], bytes] = field(default_factory=dict)
+    digests: dict[tuple[int, int], Digest] = field(default_factory=dict)
     objects_seen: int = 0
     files_seen: int = 0
     bytes_read: int = 0

@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from layerctl.errors import Damaged, UnsafeWriteLayer
-from layerctl.layer.content import EMPTY_DIGEST, digest_fd
+from layerctl.layer.content import EMPTY_DIGEST
 from layerctl.layer.scan import DigestSource, LayerScanner
 from layerctl.model.change import Aspect, Change
 from layerctl.model.entry import Entry, Kind
-from layerctl.model.ids import Digest
 from layerctl.model.listing import format_entry, parse_entry
 from layerctl.model.scan import RootPath, Scan, ScanDir, listed
 from layerctl.values import field, frozen, record
@@ -21,6 +20,7 @@ from layerctl.values import field, frozen, record
 if TYPE_CHECKING:
     from layerctl.layer.xattrs import XattrNamespace
     from layerctl.model.delta import LayerListing
+    from layerctl.model.ids import Digest
 
 _DIR = b"type=dir "
 _WORDS = {
@@ -96,7 +96,7 @@ class TreeReader:
         digests: digests by device and inode number, shared between readings.
     """
 
-    def __init__(self, namespace: XattrNamespace, *, quick: bool, digests: dict[tuple[int, int], bytes]) -> None:
+    def __init__(self, namespace: XattrNamespace, *, quick: bool, digests: dict[tuple[int, int], Digest]) -> None:
         self._namespace = namespace
         self._quick = quick
         self._digests = digests
@@ -114,8 +114,8 @@ class TreeReader:
         def note(path: RootPath, error: OSError | UnsafeWriteLayer) -> None:
             unreadable[path] = (error.strerror or "error") if isinstance(error, OSError) else error.message
 
-        known = self._expected(expected) if self._quick else self._remembered
-        scanner = LayerScanner(self._namespace, known=known, unreadable=note)
+        known = self._expected(expected) if self._quick else self._counted
+        scanner = LayerScanner(self._namespace, known=known, digests=self._digests, unreadable=note)
         fd = os.open(fs, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:
             return Tree(scanner.scan(fd), unreadable)
@@ -124,20 +124,15 @@ class TreeReader:
         finally:
             os.close(fd)
 
-    def _remembered(self, path: RootPath, status: os.stat_result, fd: int) -> Digest | None:
-        if status.st_nlink == 1:
+    def _counted(self, path: RootPath, status: os.stat_result) -> None:
+        """Counts what is read: a file with several names once."""
+        if (status.st_dev, status.st_ino) not in self._digests:
             self.bytes_read += status.st_size
-            return None
-        inode = (status.st_dev, status.st_ino)
-        if inode not in self._digests:
-            self._digests[inode] = digest_fd(fd, status.st_size)[0]
-            self.bytes_read += status.st_size
-        return Digest(self._digests[inode])
 
     def _expected(self, expected: LayerListing | None) -> DigestSource:
         entries = dict(expected.sorted()) if expected is not None else {}
 
-        def digest(path: RootPath, status: os.stat_result, fd: int) -> Digest | None:
+        def digest(path: RootPath, status: os.stat_result) -> Digest | None:
             text = entries.get(path)
             return (parse_entry(text).digest if text else None) or EMPTY_DIGEST
 

@@ -119,9 +119,7 @@ def _check_write_layer(survey: Survey, worktree: Worktree) -> None:
         text = f"cannot be read: {error.strerror}" if isinstance(error, OSError) else error.message
         survey.error("unreadable-file", bytes(worktree.upper) + b"/" + path, text)
 
-    scanner = LayerScanner(
-        survey.namespace, known=lambda path, status, file: EMPTY_DIGEST, tolerant=True, unreadable=note
-    )
+    scanner = LayerScanner(survey.namespace, known=lambda path, status: EMPTY_DIGEST, tolerant=True, unreadable=note)
     try:
         scanner.scan(fd)
     except (OSError, UnsafeWriteLayer) as exc:

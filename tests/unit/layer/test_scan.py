@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -284,7 +285,7 @@ def test_a_remembered_digest_saves_reading(overlay: Overlay) -> None:
     remembered = Digest(b"r" * 32)
     asked = []
 
-    def known(path: bytes, status: os.stat_result, fd: int) -> Digest | None:
+    def known(path: bytes, status: os.stat_result) -> Digest | None:
         asked.append((path, status.st_size))
         return remembered
 
@@ -293,6 +294,42 @@ def test_a_remembered_digest_saves_reading(overlay: Overlay) -> None:
     os.close(fd)
     assert scan.root.files[b"a"].digest == remembered
     assert asked == [(b"a", 1)]
+
+
+def test_what_is_known_is_not_even_opened(overlay: Overlay, monkeypatch: pytest.MonkeyPatch) -> None:
+    (overlay.lower / "a").write_text("x")
+    (overlay.lower / "b").write_text("y")
+    os.link(overlay.lower / "b", overlay.lower / "c")
+    os.setxattr(overlay.lower / "b", "user.k", b"v")
+    opened: list[object] = []
+    real = os.open
+
+    def watched(path: object, *args: Any, **kwargs: Any) -> int:
+        opened.append(path)
+        return real(path, *args, **kwargs)  # type: ignore[arg-type]
+
+    fd = os.open(overlay.lower, os.O_RDONLY)
+    read = LayerScanner(XattrNamespace.TRUSTED).scan(fd)
+    monkeypatch.setattr(os, "open", watched)
+    given = {path: entry.digest for path, entry in read.root.files.items()}
+    scan = LayerScanner(XattrNamespace.TRUSTED, known=lambda path, status: given[path]).scan(fd)
+    os.close(fd)
+    assert (scan, opened) == (read, [])
+
+
+def test_digests_of_files_with_several_names_are_shared_between_scans(overlay: Overlay) -> None:
+    (overlay.lower / "a").write_text("x")
+    os.link(overlay.lower / "a", overlay.lower / "b")
+    (overlay.lower / "c").write_text("x")
+    digests: dict[tuple[int, int], Digest] = {}
+    fd = os.open(overlay.lower, os.O_RDONLY)
+    first = LayerScanner(XattrNamespace.TRUSTED, digests=digests).scan(fd)
+    assert list(digests.values()) == [digest_bytes(b"x")]
+    digests |= dict.fromkeys(digests, Digest(b"r" * 32))
+    second = LayerScanner(XattrNamespace.TRUSTED, digests=digests).scan(fd)
+    os.close(fd)
+    assert first.root.files[b"a"].digest == digest_bytes(b"x") == second.root.files[b"c"].digest
+    assert second.root.files[b"a"].digest == second.root.files[b"b"].digest == Digest(b"r" * 32)
 
 
 def _scan_while(top: Path, monkeypatch: pytest.MonkeyPatch, name: str, disturb: Callable[[Path], object]) -> Scan:
