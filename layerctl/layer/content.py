@@ -13,7 +13,7 @@ from layerctl.errors import Damaged
 from layerctl.model.ids import Digest
 
 _CHUNK = 1 << 20
-_BIG = 16 << 20
+BIG = 16 << 20
 #: Fits into a core's own cache: what is read is hashed before it goes out to memory.
 _BIG_CHUNK = 2 << 20
 _FICLONE = 0x40049409
@@ -43,8 +43,8 @@ def digest_fd(fd: int, size_hint: int, *, at_most: int | None = None) -> tuple[D
         if len(data) == size_hint:
             return Digest(blake3(data).digest()), size_hint
         return _digest_stream(fd, blake3(data), len(data), _CHUNK, at_most)
-    threads = blake3.AUTO if size_hint >= _BIG else 1
-    chunk = _BIG_CHUNK if size_hint >= _BIG else _CHUNK
+    threads = blake3.AUTO if size_hint >= BIG else 1
+    chunk = _BIG_CHUNK if size_hint >= BIG else _CHUNK
     return _digest_stream(fd, blake3(max_threads=threads), 0, chunk, at_most)
 
 

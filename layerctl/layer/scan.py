@@ -11,11 +11,13 @@ import errno
 import os
 import stat
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
 
 from layerctl.errors import UnsafeWriteLayer
-from layerctl.layer.content import digest_fd
+from layerctl.layer.content import BIG, digest_fd
 from layerctl.layer.handles import DirHandles
+from layerctl.layer.helper import share
 from layerctl.layer.idmap import overflow_ids
 from layerctl.layer.metadata import is_whiteout, kind_of, open_regular, open_unnoticed, path_in
 from layerctl.layer.xattrs import XattrNamespace, get_xattr, list_xattrs, read_xattrs
@@ -35,8 +37,29 @@ Unreadable = Callable[[RootPath, OSError | UnsafeWriteLayer], None]
 _MOVED = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO, errno.EINVAL}
 #: For a layer that nobody writes to; a third of what :func:`open_regular` costs.
 _OPEN_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
+#: Files in a piece of work, if there are not more than so many pieces; fewer pieces are not worth a second process.
+_PIECE, _PIECES, _FEW = 100, 4000, 20
 #: How Python decodes the names in a directory.
 _CODEC = (sys.getfilesystemencoding(), sys.getfilesystemencodeerrors())
+
+
+class _Files(NamedTuple):
+    """Regular files of one directory.
+
+    Attributes:
+        path: the directory's.
+        into: where their entries go.
+        names: which.
+    """
+
+    path: RootPath
+    into: ScanDir
+    names: list[bytes]
+
+    @property
+    def prefix(self) -> bytes:
+        """What stands before the names in their paths."""
+        return self.path + b"/" if self.path else b""
 
 
 class LayerScanner:
@@ -74,6 +97,8 @@ class LayerScanner:
         self._inodes: dict[tuple[int, int], list[RootPath]] = {}
         self._first: dict[tuple[int, int], Entry] = {}
         self._count = 0
+        #: Regular files of a layer that nobody writes to, by directory: they are read when all are listed.
+        self._later: list[_Files] | None = [] if known is None and unreadable is None and not tolerant else None
 
     def scan(self, root_fd: int) -> Scan:
         """Lists the layer below an open directory.
@@ -84,6 +109,8 @@ class LayerScanner:
         """
         with deep_recursion(), DirHandles(root_fd) as handles:
             root = self._directory(handles, b"")
+            if self._later is not None:
+                self._read_files(handles, self._later)
         groups = sorted(tuple(sorted(paths)) for paths in self._inodes.values() if len(paths) > 1)
         return Scan(root, tuple(groups))
 
@@ -94,12 +121,13 @@ class LayerScanner:
         result = ScanDir(self._entry(status, Kind.DIR, fd, names), opaque=self._is_opaque(fd, names, path))
         prefix = path + b"/" if path else b""
         below: list[bytes] = []
+        later = self._files_to_read(path, result)
         with os.scandir(fd) as found:
             items = list(found)
         for item in items:
             name = item.name.encode(*_CODEC)
             try:
-                self._child(fd, name, item, prefix + name, result, below)
+                self._child(fd, name, item, prefix + name, result, below, later)
             except (OSError, UnsafeWriteLayer) as exc:
                 self._tolerate(exc, prefix + name)
         for name in below:  # fd may be closed by now: a tree can have more levels than a process has descriptors
@@ -109,6 +137,51 @@ class LayerScanner:
                 self._tolerate(exc, prefix + name)
         return result
 
+    def _files_to_read(self, path: RootPath, into: ScanDir) -> list[bytes] | None:
+        if self._later is None:
+            return None
+        files = _Files(path, into, [])
+        self._later.append(files)
+        return files.names
+
+    def _read_files(self, handles: DirHandles, listed: list[_Files]) -> None:
+        """Reads what was listed; of many, a second process takes its share."""
+        pieces = list(_pieces(listed))
+
+        def here(number: int) -> None:
+            for files in pieces[number]:
+                self._read_here(handles, files, files.names)
+
+        def there(number: int) -> list[dict[bytes, tuple[Any, ...] | None]]:
+            return [self._read_there(handles, files) for files in pieces[number]]
+
+        if len(pieces) < _FEW:
+            for number in range(len(pieces)):
+                here(number)
+            return
+        for number, rows_of in share(len(pieces), here, there).items():
+            for files, rows in zip(pieces[number], rows_of, strict=True):
+                for name, row in rows.items():
+                    _put(files.into, name, Entry(Kind.FILE, *row) if row is not None else None)
+                if len(rows) < len(files.names):
+                    self._read_here(handles, files, [name for name in files.names if name not in rows])
+
+    def _read_here(self, handles: DirHandles, files: _Files, names: list[bytes]) -> None:
+        dir_fd = handles.get(files.path)
+        for name in names:
+            _put(files.into, name, self._file(dir_fd, name, files.prefix + name))
+
+    def _read_there(self, handles: DirHandles, files: _Files) -> dict[bytes, tuple[Any, ...] | None]:
+        """Files by name, without those of which the other process must know, or that it reads on all cores."""
+        dir_fd = handles.get(files.path)
+        rows: dict[bytes, tuple[Any, ...] | None] = {}
+        for name in files.names:
+            status = os.stat(name, dir_fd=dir_fd, follow_symlinks=False)
+            if status.st_nlink == 1 and status.st_size < BIG:
+                entry = self._file(dir_fd, name, files.prefix + name)
+                rows[name] = entry[1:] if entry is not None else None
+        return rows
+
     def _tolerate(self, error: OSError | UnsafeWriteLayer, path: RootPath) -> None:
         if self._tolerant and isinstance(error, OSError) and error.errno in _MOVED:
             return
@@ -117,7 +190,14 @@ class LayerScanner:
         self._unreadable(path, error)
 
     def _child(
-        self, fd: int, name: bytes, item: os.DirEntry[str], path: RootPath, into: ScanDir, below: list[bytes]
+        self,
+        fd: int,
+        name: bytes,
+        item: os.DirEntry[str],
+        path: RootPath,
+        into: ScanDir,
+        below: list[bytes],
+        later: list[bytes] | None,
     ) -> None:
         self._count += 1
         if self._count % 1024 == 0:
@@ -125,11 +205,11 @@ class LayerScanner:
         if item.is_dir(follow_symlinks=False):  # the directory itself says so, which costs no call
             below.append(name)
             return
-        entry = self._file(fd, name, path) if item.is_file(follow_symlinks=False) else self._special(fd, name, path)
-        if entry is None:
-            into.whiteouts.add(name)
-        else:
-            into.files[name] = entry
+        is_file = item.is_file(follow_symlinks=False)
+        if is_file and later is not None:
+            later.append(name)
+            return
+        _put(into, name, self._file(fd, name, path) if is_file else self._special(fd, name, path))
 
     def _special(self, fd: int, name: bytes, path: RootPath) -> Entry | None:
         """What is neither a regular file nor a directory; None for a whiteout."""
@@ -250,3 +330,30 @@ class LayerScanner:
             device,
             read_xattrs(place, names, self._namespace) if names else (),
         )
+
+
+def _put(into: ScanDir, name: bytes, entry: Entry | None) -> None:
+    """An entry, or a whiteout."""
+    if entry is None:
+        into.whiteouts.add(name)
+    else:
+        into.files[name] = entry
+
+
+def _pieces(listed: list[_Files]) -> Iterator[list[_Files]]:
+    """Pieces of work: so many files each that there are not too many pieces."""
+    size = max(_PIECE, sum(len(files.names) for files in listed) // _PIECES)
+    piece: list[_Files] = []
+    room = size
+    for path, into, names in listed:
+        start = 0
+        while start < len(names):
+            part = names[start : start + room]
+            piece.append(_Files(path, into, part))
+            start += len(part)
+            room -= len(part)
+            if room == 0:
+                yield piece
+                piece, room = [], size
+    if piece:
+        yield piece
