@@ -17,9 +17,9 @@ from typing import Any, NamedTuple
 from layerctl.errors import UnsafeWriteLayer
 from layerctl.layer.content import BIG, digest_fd
 from layerctl.layer.handles import DirHandles
-from layerctl.layer.helper import share
 from layerctl.layer.idmap import overflow_ids
 from layerctl.layer.metadata import is_whiteout, kind_of, open_regular, open_unnoticed, path_in
+from layerctl.layer.sharing import share
 from layerctl.layer.xattrs import XattrNamespace, get_xattr, list_xattrs, read_xattrs
 from layerctl.model.entry import Entry, Kind
 from layerctl.model.ids import Digest

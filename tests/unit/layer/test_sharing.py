@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from layerctl.layer import helper, scan
-from layerctl.layer.helper import share
+from layerctl.layer import scan, sharing
 from layerctl.layer.scan import LayerScanner
+from layerctl.layer.sharing import share
 from layerctl.layer.xattrs import XattrNamespace
 from layerctl.model.scan import Scan
 
@@ -83,13 +83,13 @@ def test_what_the_helper_does_not_finish_is_done_here(what: Callable[[], object]
 
 
 def test_half_a_result_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = helper.write_all
+    real = sharing.write_all
 
     def half(fd: int, data: memoryview) -> None:
         real(fd, data[: len(data) // 2])
         os._exit(0)
 
-    monkeypatch.setattr(helper, "write_all", half)
+    monkeypatch.setattr(sharing, "write_all", half)
     here: list[int] = []
     assert share(50, lambda number: (slowly(number), here.append(number)), lambda number: "x" * 100) == {}
     assert sorted(here) == list(range(50))
