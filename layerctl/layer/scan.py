@@ -19,7 +19,6 @@ from layerctl.layer.content import BIG, digest_fd
 from layerctl.layer.handles import DirHandles
 from layerctl.layer.idmap import overflow_ids
 from layerctl.layer.metadata import is_whiteout, kind_of, open_regular, open_unnoticed, path_in
-from layerctl.layer.sharing import share
 from layerctl.layer.xattrs import XattrNamespace, get_xattr, list_xattrs, read_xattrs
 from layerctl.model.entry import Entry, Kind
 from layerctl.model.ids import Digest
@@ -149,6 +148,7 @@ class LayerScanner:
         pieces = list(_pieces(listed))
 
         def here(number: int) -> None:
+            self._progress("reading files", number, len(pieces))
             for files in pieces[number]:
                 self._read_here(handles, files, files.names)
 
@@ -159,6 +159,8 @@ class LayerScanner:
             for number in range(len(pieces)):
                 here(number)
             return
+        from layerctl.layer.sharing import share  # noqa: PLC0415 (mostly not needed)
+
         for number, rows_of in share(len(pieces), here, there).items():
             for files, rows in zip(pieces[number], rows_of, strict=True):
                 for name, row in rows.items():

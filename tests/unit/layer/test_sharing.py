@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from layerctl.layer import scan, sharing
+from layerctl.layer import sharing
 from layerctl.layer.scan import LayerScanner
 from layerctl.layer.sharing import share
 from layerctl.layer.xattrs import XattrNamespace
@@ -200,10 +200,10 @@ def test_two_processes_read_what_one_reads(tree: Path, monkeypatch: pytest.Monke
         shares.append(len(found))
         return found
 
-    monkeypatch.setattr(scan, "share", watched)
+    monkeypatch.setattr(sharing, "share", watched)
     both = scanned(tree)
     assert shares and shares[0] > 1
-    monkeypatch.setattr(scan, "share", alone)
+    monkeypatch.setattr(sharing, "share", alone)
     one = scanned(tree)
     assert both == one
     assert len(one.links) > 20
@@ -222,7 +222,7 @@ def test_a_helper_that_dies_changes_nothing(tree: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(os, "stat", fatal)
     found = scanned(tree)
     monkeypatch.undo()
-    monkeypatch.setattr(scan, "share", alone)
+    monkeypatch.setattr(sharing, "share", alone)
     assert found == scanned(tree)
 
 
@@ -231,3 +231,12 @@ def test_a_few_files_are_read_by_one(tmp_path: Path, monkeypatch: pytest.MonkeyP
     for number in range(500):
         (tmp_path / f"f{number}").touch()
     assert len(scanned(tmp_path).root.files) == 500
+
+
+def test_progress_is_told_while_files_are_read(tree: Path) -> None:
+    told: list[tuple[str, int, int | None]] = []
+    fd = os.open(tree, os.O_RDONLY)
+    LayerScanner(XattrNamespace.TRUSTED, progress=lambda *report: told.append(report)).scan(fd)
+    os.close(fd)
+    reading = [(done, total) for stage, done, total in told if stage == "reading files"]
+    assert reading and all(total is not None and 0 <= done < total for done, total in reading)
