@@ -37,7 +37,7 @@ _MOVED = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO, errno.EINVAL}
 #: For a layer that nobody writes to; a third of what :func:`open_regular` costs.
 _OPEN_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
 #: Files in a piece of work, if there are not more than so many pieces; fewer pieces are not worth a second process.
-_PIECE, _PIECES, _FEW = 100, 4000, 20
+_PIECE, _PIECES, _FEW = 100, 1000, 20
 #: How Python decodes the names in a directory.
 _CODEC = (sys.getfilesystemencoding(), sys.getfilesystemencodeerrors())
 

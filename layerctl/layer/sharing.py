@@ -13,8 +13,8 @@ from layerctl import libc
 from layerctl.layer.fullwrite import write_all
 
 _NUMBER, _SIZE = 4, 8
-#: Of numbers that a pipe takes before anybody reads: 64 KiB of them.
-_MOST = (1 << 16) // _NUMBER
+#: Of numbers that any pipe takes before anybody reads: one page. A user who has many pipes gets no larger ones.
+MOST = (1 << 12) // _NUMBER
 _PR_SET_PDEATHSIG = 1
 
 
@@ -25,7 +25,7 @@ def share(count: int, here: Callable[[int], object], there: Callable[[int], Any]
     that it met is met again. Where there are other threads, which a fork would leave behind, all is done here.
 
     Args:
-        count: how many pieces; at most 16,384.
+        count: how many pieces; at most :data:`MOST`.
         here: does a piece in this process.
         there: does a piece in the helper and returns what :mod:`marshal` can write. It starts no threads and needs no
             locks; this process never sees what else it changes.
@@ -33,17 +33,20 @@ def share(count: int, here: Callable[[int], object], there: Callable[[int], Any]
     Returns:
         The helper's results, by number.
     """
-    assert count <= _MOST
+    assert count <= MOST
     if count < 2 or threading.active_count() > 1:
         for number in range(count):
             here(number)
         return {}
-    queue, results = _queue(count), os.memfd_create("layerctl-results", os.MFD_CLOEXEC)
+    results = os.memfd_create("layerctl-results", os.MFD_CLOEXEC)
     try:
-        done = _both(queue, results, here, there)
+        queue = _queue(count)
+        try:
+            done = _both(queue, results, here, there)
+        finally:
+            os.close(queue)
         found = _read(results)
     finally:
-        os.close(queue)
         os.close(results)
     for number in range(count):
         if number not in done and number not in found:

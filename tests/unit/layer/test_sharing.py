@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import threading
@@ -11,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from layerctl.layer import sharing
+from layerctl.layer import scan, sharing
 from layerctl.layer.scan import LayerScanner
 from layerctl.layer.sharing import share
 from layerctl.layer.xattrs import XattrNamespace
-from layerctl.model.scan import Scan
+from layerctl.model.scan import Scan, ScanDir
 
 
 def children() -> list[str]:
@@ -240,3 +241,30 @@ def test_progress_is_told_while_files_are_read(tree: Path) -> None:
     os.close(fd)
     reading = [(done, total) for stage, done, total in told if stage == "reading files"]
     assert reading and all(total is not None and 0 <= done < total for done, total in reading)
+
+
+def test_the_numbers_fit_in_the_smallest_of_pipes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One whose user has too many has a page or two; to fill it before anybody reads would take for ever."""
+    real = os.pipe2
+
+    def small(flags: int) -> tuple[int, int]:
+        ends = real(flags)
+        assert fcntl.fcntl(ends[1], fcntl.F_SETPIPE_SZ, 4096) == 4096
+        return ends
+
+    monkeypatch.setattr(os, "pipe2", small)
+    here: list[int] = []
+    there = share(sharing.MOST, here.append, lambda number: number)
+    assert sorted([*here, *there]) == list(range(sharing.MOST))
+
+
+@pytest.mark.parametrize("count", [1, 99, 100, 2001, 100_999, 199_999, 1_234_567])
+def test_files_make_no_more_pieces_than_fit(count: int) -> None:
+    names = [b"%d" % number for number in range(count)]
+    listed = [
+        scan._Files(b"a", ScanDir(None), names[: count // 3]),
+        scan._Files(b"b", ScanDir(None), names[count // 3 :]),
+    ]
+    pieces = list(scan._pieces(listed))
+    assert len(pieces) <= sharing.MOST
+    assert [name for piece in pieces for files in piece for name in files.names] == names
