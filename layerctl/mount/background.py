@@ -8,6 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+#: Child processes that nobody has waited for.
+_alone: list[int] = []
+
 
 @contextmanager
 def held(path: Path) -> Iterator[None]:
@@ -46,8 +49,20 @@ def release_aside(aside: Path) -> None:
 
 
 def _abandon(child: subprocess.Popen[bytes]) -> None:
-    """Lets a child go on alone: it ends by itself, and init reaps it if we end first."""
+    """Lets a child process go on alone; what is left of it when it ended is cleared away with the next one's start.
+
+    Init does that if we end first.
+    """
     if child.stdin is not None:
         child.stdin.close()
         child.stdin = None
-    child.returncode = 0
+    child.returncode = 0  # for Popen, it is done with
+    _alone.append(child.pid)
+    _alone[:] = [pid for pid in _alone if not _is_reaped(pid)]
+
+
+def _is_reaped(pid: int) -> bool:
+    try:
+        return os.waitpid(pid, os.WNOHANG)[0] == pid
+    except ChildProcessError:  # by somebody else: this process may be anybody's
+        return True

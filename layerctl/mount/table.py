@@ -12,6 +12,8 @@ from layerctl import libc
 from layerctl.values import frozen
 
 _OCTAL = re.compile(rb"\\([0-7]{3})")
+#: In place of the namespace of a process that ended, even if its parent has not asked how: it holds nothing any more.
+_ENDED = ""
 
 
 @frozen
@@ -66,6 +68,8 @@ def users(mount: Mount, folder: Path) -> Iterator[int]:
         if not name.isdigit():
             continue
         namespace = _namespace(name)
+        if namespace == _ENDED:
+            continue
         if namespace not in judged:
             judged[namespace] = _has_device(name, mount.device)
         if judged[namespace] or _holds(name, devices, f"{os.fspath(folder)}/"):
@@ -110,7 +114,7 @@ def _is_on_unknown_overlay(link: str, known: set[int]) -> bool:
 
 
 def _every_namespace() -> Iterator[list[Mount]]:
-    seen: set[str | None] = {None}
+    seen: set[str | None] = {None, _ENDED}
     for name in os.listdir("/proc"):
         namespace = _namespace(name) if name.isdigit() else None
         if namespace not in seen:
@@ -146,8 +150,11 @@ def _open_files(process: str) -> list[str]:
 
 
 def _namespace(process: str) -> str | None:
+    """What tells mount namespaces apart; :data:`_ENDED`, or None if it may not be read."""
     try:
         return os.readlink(f"/proc/{process}/ns/mnt")
+    except (FileNotFoundError, ProcessLookupError):
+        return _ENDED
     except OSError:
         return None
 

@@ -14,6 +14,8 @@ from layerctl.mount.table import mount_at, read_mounts, users
 from layerctl.mount.worktree import WorktreeMount
 from tests.unit.mount.people import WAYS, using
 
+_listdir = os.listdir
+
 
 @pytest.fixture
 def root(top: Path, spec: Callable[..., OverlaySpec]) -> Path:
@@ -80,3 +82,23 @@ def test_users_of_other_mounts_are_left_out(root: Path, top: Path, spec: Callabl
     assert mount is not None
     with using(top / "other", "reader"), using(top, "working directory"):
         assert list(users(mount, top / "a-upper")) == []
+
+
+def test_what_is_left_of_a_process_that_ended_costs_one_look(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mount = mount_at(root)
+    assert mount is not None
+    process = subprocess.Popen(["true"])
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    asked: list[str] = []
+
+    def noted(path: str) -> list[str]:
+        asked.append(path)
+        return _listdir(path)
+
+    monkeypatch.setattr(os, "listdir", noted)
+    try:
+        assert list(users(mount, root.parent / "a-upper")) == []
+    finally:
+        process.wait()
+    assert f"/proc/{os.getpid()}/fd" in asked
+    assert f"/proc/{process.pid}/fd" not in asked

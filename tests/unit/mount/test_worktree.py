@@ -8,13 +8,14 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
 from layerctl.errors import MountpointInUse
 from layerctl.mount import worktree as worktree_module
+from layerctl.mount.background import held
 from layerctl.mount.overlay import OverlaySpec, is_upper_in_use
 from layerctl.mount.table import mount_at, read_mounts
 from layerctl.mount.worktree import WorktreeMount, release_all_aside
@@ -232,6 +233,29 @@ def test_a_mount_moved_aside_that_nobody_uses_goes_away(mount: WorktreeMount, sp
     _wait_until(lambda: not is_upper_in_use(top / "a-upper", top))
     assert mount.bring_back(aside) is False
     assert _names(mount) == ["b"]
+
+
+def test_letting_mounts_go_leaves_no_dead_children(mount: WorktreeMount, spec: _Make, top: Path) -> None:
+    """A process that makes thousands of commits would fill the table of processes with them."""
+    aside = top / "aside"
+    aside.mkdir()
+    for name in ("b", "c", "d", "e"):
+        with held(mount.path):
+            pass
+        mount.swap(spec(name), aside)
+        _wait_until(lambda: mount_at(aside) is None)
+        time.sleep(0.05)
+    assert len(_dead_children()) <= 2
+
+
+def _dead_children() -> list[int]:
+    found = []
+    for pid in (int(name) for name in os.listdir("/proc") if name.isdigit()):
+        with suppress(OSError):
+            state, parent = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[:2]
+            if state == "Z" and int(parent) == os.getpid():
+                found.append(pid)
+    return found
 
 
 def test_what_was_kept_aside_goes_once_its_user_has_gone(mount: WorktreeMount, spec: _Make, top: Path) -> None:
