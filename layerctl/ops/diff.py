@@ -12,8 +12,7 @@ from layerctl.model.config import ImageConfig
 from layerctl.model.configdiff import ConfigChange, compare_configs
 from layerctl.model.results import Diff
 from layerctl.ops.paths import is_below
-from layerctl.ops.rootfs import read_view
-from layerctl.ops.unread import Unread
+from layerctl.ops.unread import changes_since
 from layerctl.snapshot.compare import compare
 
 if TYPE_CHECKING:
@@ -32,8 +31,7 @@ def diff(context: Context, old: str | None, new: str | None, *, paths: Sequence[
         return Diff(before.id, after.id, _chosen((change.parsed() for change in found.changes), paths))
     if context.worktree.record.base is None:
         raise NothingToCommit("nothing is checked out to compare", hint="name two commits, or check one out")
-    unread = Unread(context.store.git, before.snapshot)
-    return Diff(before.id, None, _chosen(unread.changes(read_view(context, tolerant=True, known=unread)), paths))
+    return Diff(before.id, None, _chosen(changes_since(context, before.snapshot), paths))
 
 
 def config_changes(context: Context, difference: Diff) -> tuple[ConfigChange, ...]:

@@ -21,7 +21,7 @@ from layerctl.layer.search import Matcher, search_fd
 from layerctl.model.ids import CommitId, Digest, ObjectId
 from layerctl.model.search import FoundFile, Query
 from layerctl.ops.content import entry_at
-from layerctl.ops.rootfs import read_view
+from layerctl.ops.view import read_view
 from layerctl.snapshot.places import NOTHING, Places
 from layerctl.snapshot.walk import walk
 from layerctl.values import frozen, replace

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 from layerctl.errors import UsageError
 from layerctl.hooks import Hooks
 from layerctl.model.operation import Operation, RefMove
-from layerctl.ops.status import uncommitted
 
 if TYPE_CHECKING:
     from layerctl.model.change import Change
@@ -96,6 +95,8 @@ def offer_changes(context: Context, hooks: Hooks) -> None:
 
 def change_lines(context: Context) -> bytes:
     """What differs from HEAD, one JSON document a line."""
+    from layerctl.ops.status import uncommitted  # noqa: PLC0415 - only for a hook that there is
+
     return lines_of(uncommitted(context))
 
 

@@ -17,7 +17,7 @@ from layerctl.mount.table import Mount, read_mounts
 from layerctl.ops.halves import half_made
 from layerctl.ops.mounting import ensure_mounted
 from layerctl.ops.paths import is_below
-from layerctl.ops.rootfs import View, read_view
+from layerctl.ops.view import View, read_view
 from layerctl.snapshot.compare import compare
 from layerctl.snapshot.graft import graft, topmost
 from layerctl.snapshot.hardlinks import touches

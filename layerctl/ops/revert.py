@@ -18,8 +18,8 @@ from layerctl.ops.adopt import adopt, describe, is_noise
 from layerctl.ops.container import refuse_running
 from layerctl.ops.heads import advance
 from layerctl.ops.hooking import hooks_of
-from layerctl.ops.rootfs import View, read_view
 from layerctl.ops.switch import fill_write_layer, switch, taken_from
+from layerctl.ops.view import View, read_view
 from layerctl.snapshot.compare import compare
 from layerctl.snapshot.delta import make_delta
 from layerctl.snapshot.merge import merge

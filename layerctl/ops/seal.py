@@ -32,7 +32,8 @@ from layerctl.model.scan import RootPath, Scan, ScanDir
 from layerctl.mount.overlay import is_upper_in_use
 from layerctl.ops.mounting import mount_of
 from layerctl.ops.paths import is_below, matches
-from layerctl.ops.rootfs import View, open_upper, read_view, remove_targets
+from layerctl.ops.rootfs import open_upper
+from layerctl.ops.view import View, read_view, remove_targets
 from layerctl.snapshot.apply import apply_scan
 from layerctl.snapshot.compare import Comparison, RawChange, compare
 from layerctl.snapshot.delta import make_delta

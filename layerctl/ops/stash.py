@@ -13,10 +13,11 @@ from layerctl.model.recovery import Stash, StashResult, UnstashResult
 from layerctl.ops.adopt import adopt, describe, is_noise
 from layerctl.ops.container import refuse_running
 from layerctl.ops.heads import keep
-from layerctl.ops.rootfs import prepare_write_layer, read_view
+from layerctl.ops.rootfs import prepare_write_layer
 from layerctl.ops.seal import Sealed, Selection, quieted, seal
 from layerctl.ops.status import uncommitted
 from layerctl.ops.switch import fill_write_layer, switch, taken_from
+from layerctl.ops.view import read_view
 from layerctl.snapshot.merge import merge
 from layerctl.store.revisions import STASHES, stash_refs
 

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 from layerctl.model.results import Status
 from layerctl.ops.container import running
 from layerctl.ops.mounting import mount_of
-from layerctl.ops.rootfs import read_view
-from layerctl.ops.unread import Unread
+from layerctl.ops.unread import changes_since
 
 if TYPE_CHECKING:
     from layerctl.model.change import Change
@@ -49,8 +48,7 @@ def _uncommitted(context: Context) -> tuple[Change, ...]:
     record, head = context.worktree.record, context.head()
     if record.base is None or head is None:
         return ()
-    unread = Unread(context.store.git, context.store.commits.outline(head).snapshot)
-    return unread.changes(read_view(context, tolerant=True, known=unread))
+    return changes_since(context, context.store.commits.outline(head).snapshot)
 
 
 def _steadily(context: Context, read: Callable[[], Read]) -> Read:

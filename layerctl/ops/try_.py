@@ -28,9 +28,10 @@ from layerctl.ops.container import refuse_running, runtime_of
 from layerctl.ops.heads import advance
 from layerctl.ops.hooking import hooks_of, lines_of, offer_message
 from layerctl.ops.mounting import becomes_free
-from layerctl.ops.rootfs import View, forget, open_upper, prepare_write_layer, read_view, untouched_targets
+from layerctl.ops.rootfs import open_upper, prepare_write_layer
 from layerctl.ops.run import RunRequest, run_in
 from layerctl.ops.switch import switch
+from layerctl.ops.view import View, forget, read_view, untouched_targets
 from layerctl.snapshot.apply import apply_scan
 from layerctl.snapshot.compare import compare
 from layerctl.snapshot.delta import make_delta

@@ -4,24 +4,36 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from layerctl.model.change import Change
-from layerctl.model.entry import Entry, Kind
+from layerctl.model.entry import Kind
 from layerctl.model.ids import Digest
 from layerctl.model.listing import parse_entry
-from layerctl.snapshot.compare import Comparison, compare
+from layerctl.ops.view import read_write_layer
 from layerctl.snapshot.directory import Directory, load
+from layerctl.snapshot.uncommitted import uncommitted
 
 if TYPE_CHECKING:
     import os
 
+    from layerctl.model.change import Change
     from layerctl.model.ids import ObjectId
     from layerctl.model.scan import RootPath
-    from layerctl.ops.rootfs import View
-    from layerctl.snapshot.compare import RawChange
+    from layerctl.ops.context import Context
     from layerctl.snapshot.objects import ObjectStore
 
 #: In place of the digest of a file that was not read.
 _UNREAD = Digest(b"this file's content was not read")
+
+
+def changes_since(context: Context, snapshot: ObjectId) -> tuple[Change, ...]:
+    """What differs in the rootfs from a commit's snapshot; files that need not be read have no digest.
+
+    Something must be checked out.
+    """
+    git, commits = context.store.git, context.store.commits
+    record, scan = read_write_layer(context, tolerant=True, known=Unread(git, snapshot))
+    assert record.base is not None
+    base = commits.outline(record.base).snapshot
+    return uncommitted(git, snapshot, base, scan)
 
 
 class Unread:
@@ -50,11 +62,6 @@ class Unread:
         before = parse_entry(text)
         return None if before.kind is Kind.FILE and before.size == status.st_size else _UNREAD
 
-    def changes(self, view: View) -> tuple[Change, ...]:
-        """What differs from the commit; files that need not be read have no digest, even those that were."""
-        found: Comparison = compare(view.objects, self._snapshot, view.snapshot)
-        return tuple(map(_parsed, found.changes))
-
     def _files(self, folder: RootPath) -> dict[bytes, bytes]:
         """The commit's files in a directory, which a scan asks for one after the other."""
         if self._last[0] != folder:
@@ -64,11 +71,3 @@ class Unread:
                 here = load(self._objects, child) if child is not None else None
             self._last = (folder, here.files if here is not None else {})
         return self._last[1]
-
-
-def _parsed(change: RawChange) -> Change:
-    parsed = change.parsed()
-    old, new = parsed.old, parsed.new
-    if new is None or new.kind is not Kind.FILE or (old and old.kind is Kind.FILE and old.size == new.size):
-        return parsed
-    return Change(parsed.path, old, Entry(*new[:6], None, *new[7:]), parsed.relinked)

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from layerctl.model.entry import Entry, Kind
 from layerctl.model.listing import format_entry
 from layerctl.model.recursion import deep_recursion
-from layerctl.snapshot.directory import Directory, load, save
+from layerctl.snapshot.directory import IMPLIED_DIR, Directory, load, save
 from layerctl.snapshot.hardlinks import merge_groups, read_groups, write_groups
 
 if TYPE_CHECKING:
     from layerctl.model.ids import ObjectId
     from layerctl.model.scan import Scan, ScanDir
     from layerctl.snapshot.objects import ObjectStore
-
-#: What a directory is that an archive implies without describing it.
-IMPLIED_DIR = Entry(Kind.DIR, 0o755, 0, 0, 0)
 
 
 def apply_scan(objects: ObjectStore, base: ObjectId | None, scan: Scan) -> ObjectId:

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from layerctl.model.ids import ObjectId
     from layerctl.snapshot.objects import ObjectStore
 
-_EMPTY = Directory(b"")
+#: A directory that is not there.
+EMPTY = Directory(b"")
 
 
 class RawChange(NamedTuple):
@@ -99,13 +100,25 @@ def differing(objects: ObjectStore, old: ObjectId | None, new: ObjectId) -> Iter
 
 
 def _loaded(objects: ObjectStore, oid: ObjectId | None) -> Directory:
-    return load(objects, oid) if oid is not None else _EMPTY
+    return load(objects, oid) if oid is not None else EMPTY
 
 
 def _walk(objects: ObjectStore, before: Directory, after: Directory) -> Iterator[RawChange]:
     """Every path whose entry differs, and every directory in which something does, sorted by raw path bytes."""
     yield RawChange(b"", before.itself or None, after.itself or None)
-    levels = [_Level(b"", before, after)]
+    yield from differing_below(objects, b"", before, after)
+
+
+def differing_below(objects: ObjectStore, prefix: RootPath, before: Directory, after: Directory) -> Iterator[RawChange]:
+    """What differs in two directories, themselves left out; hard links are not looked at.
+
+    Args:
+        objects: where their subdirectories are.
+        prefix: what stands before the names in them.
+        before: a directory.
+        after: another one.
+    """
+    levels = [_Level(prefix, before, after)]
     while levels:
         level = levels[-1]
         for step in level.steps:  # an iterator, which goes on where it was left
@@ -160,7 +173,7 @@ def _differing_files(old: Directory, new: Directory) -> set[bytes]:
 
 
 def _relinks(objects: ObjectStore, before: Directory, after: Directory, found: Iterable[RawChange]) -> list[RawChange]:
-    if before is _EMPTY:  # all of it is new
+    if before is EMPTY:  # all of it is new
         return []
     old, new = read_groups(objects, before.hardlinks), read_groups(objects, after.hardlinks)
     members = {path for group in (*old, *new) for path in group}

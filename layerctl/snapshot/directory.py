@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from layerctl.errors import Damaged
+from layerctl.model.entry import Entry, Kind
 from layerctl.model.ids import ObjectId
 from layerctl.model.listing import escape_name, unescape
 from layerctl.values import field, frozen, record
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 ENTRIES = b"%entries"
 HARDLINKS = b"%hardlinks"
+
+#: What a directory is that an archive implies without describing it.
+IMPLIED_DIR = Entry(Kind.DIR, 0o755, 0, 0, 0)
 
 _BLOB_MODE = b"100644"
 _TREE_MODE = b"40000"

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from layerctl.layer.identity import layer_id
+from layerctl.model.change import Change
 from layerctl.model.delta import Delta
 from layerctl.model.entry import Entry, Kind
 from layerctl.model.ids import ObjectId
@@ -18,6 +20,7 @@ from layerctl.snapshot.apply import apply_scan
 from layerctl.snapshot.compare import compare
 from layerctl.snapshot.delta import LazyDelta, make_delta
 from layerctl.snapshot.places import Places
+from layerctl.snapshot.uncommitted import uncommitted
 from layerctl.snapshot.walk import entry_text, hardlink_groups, walk
 from tests.property.states import State, overlaid, parent_of, scan_of, scans, states, write_state
 from tests.unit.snapshot.memory import MemoryObjects
@@ -46,6 +49,31 @@ def test_applying_a_write_layer_gives_what_the_overlay_shows(base: State, scan: 
     objects = MemoryObjects()
     shown = apply_scan(objects, write_state(objects, base), scan)
     assert shown == write_state(objects, overlaid(base, scan))
+
+
+@_EXAMPLES
+@given(states(), states(), scans(), st.booleans())
+def test_what_is_uncommitted_is_what_the_snapshot_of_it_would_differ_in(
+    old: State, other: State, scan: Scan, elsewhere: bool
+) -> None:
+    """Whether the write layer lies on what it is compared with, or on something else."""
+    objects = MemoryObjects()
+    snapshot = write_state(objects, old)
+    base = write_state(objects, other) if elsewhere else snapshot
+    expected = [change.parsed() for change in compare(objects, snapshot, apply_scan(objects, base, scan)).changes]
+    found = uncommitted(objects, snapshot, base, scan)
+    assert [(change.path, change.old, change.relinked) for change in found] == [
+        (change.path, change.old, change.relinked) for change in expected
+    ]
+    assert [change.new for change in found] == [_as_far_as_read(change) for change in expected]
+
+
+def _as_far_as_read(change: Change) -> Entry | None:
+    """The new entry; without the digest of a file that differs from the old one whatever is in it."""
+    old, new = change.old, change.new
+    if new is None or new.kind is not Kind.FILE or (old and (old.kind, old.size) == (new.kind, new.size)):
+        return new
+    return new._replace(digest=None)
 
 
 @_EXAMPLES
