@@ -100,7 +100,8 @@ class Journal:
 
     def next_number(self) -> int:
         """The number of the operation to come."""
-        return max(self._numbers(), default=self.expired) + 1
+        last = max(self._names(), default="0")  # names sort as their numbers do
+        return max(_number(last), self.expired) + 1
 
     @property
     def expired(self) -> int:
@@ -128,7 +129,8 @@ class Journal:
 
     def newest(self) -> Operation | None:
         """The last operation; None if there is none."""
-        return next(self.operations(), None)
+        last = self.next_number() - 1
+        return self.read(last) if last > self.expired else None
 
     def since(self, number: int) -> list[Operation]:
         """The operations after one, oldest first.
@@ -166,8 +168,11 @@ class Journal:
         return [number for number in self._all_numbers() if number > expired]
 
     def _all_numbers(self) -> list[int]:
+        return [_number(name) for name in self._names()]
+
+    def _names(self) -> list[str]:
         try:
-            return [int(name.partition(".")[0]) for name in os.listdir(self._log) if name[0].isdigit()]
+            return [name for name in os.listdir(self._log) if name[0].isdigit()]
         except FileNotFoundError:
             return []
 
@@ -239,6 +244,10 @@ def _undisturbed() -> Iterator[None]:
             signal.signal(number, handler if handler is not None else signal.SIG_DFL)
     for late in came:
         signal.raise_signal(late)
+
+
+def _number(name: str) -> int:
+    return int(name.partition(".")[0])
 
 
 def _exists(path: Path) -> bool:
