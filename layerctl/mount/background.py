@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,46 +17,40 @@ def held(path: Path) -> Iterator[None]:
 
     It ends after the block, and its end, not ours, pays for the tearing down.
     """
-    holder = os.open(path, os.O_PATH | os.O_DIRECTORY)
+    holder = os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        child = subprocess.Popen(
-            ["/bin/sh", "-c", "read -r _"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            pass_fds=(holder,),
-            cwd="/",
-            start_new_session=True,
-        )
-        yield
+        reader, writer = os.pipe2(os.O_CLOEXEC)
+        try:
+            _start_alone("cd / && read -r _", [], {holder: holder, reader: 0})
+            yield
+        finally:
+            os.close(reader)
+            os.close(writer)
     finally:
         os.close(holder)
-    _abandon(child)
 
 
 def release_aside(aside: Path) -> None:
     """Unmounts a mount that was moved aside, in the background; it stays while somebody uses it."""
-    child = subprocess.Popen(
-        ["/bin/umount", "-n", os.fspath(aside)],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        cwd="/",
-        start_new_session=True,
-    )
-    _abandon(child)
+    _start_alone('cd / && exec /bin/umount -n "$1"', [os.fspath(aside)], {})
 
 
-def _abandon(child: subprocess.Popen[bytes]) -> None:
-    """Lets a child process go on alone; what is left of it when it ended is cleared away with the next one's start.
+def _start_alone(script: str, words: Sequence[str], descriptors: Mapping[int, int]) -> None:
+    """Starts a shell that goes on alone and ends by itself.
 
-    Init does that if we end first.
+    What is left of it when it ended is cleared away with the next one's start; init does that if we end first.
+
+    Args:
+        script: what it does.
+        words: the script's arguments.
+        descriptors: of ours, and what they are there; the standard ones are /dev/null otherwise.
     """
-    if child.stdin is not None:
-        child.stdin.close()
-        child.stdin = None
-    child.returncode = 0  # for Popen, it is done with
-    _alone.append(child.pid)
+    given = [(os.POSIX_SPAWN_DUP2, ours, theirs) for ours, theirs in descriptors.items()]
+    others = {0, 1, 2} - set(descriptors.values())
+    null = [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_RDWR, 0) for number in others]
+    argv = ["/bin/sh", "-c", script, "sh", *words]
+    pid = os.posix_spawn(argv[0], argv, {}, file_actions=[*given, *null], setsid=True)
+    _alone.append(pid)
     _alone[:] = [pid for pid in _alone if not _is_reaped(pid)]
 
 

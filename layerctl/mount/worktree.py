@@ -188,7 +188,7 @@ class WorktreeMount:
                 if exc.errno != errno.EINVAL:  # the parent mount is shared
                     raise
             else:
-                from layerctl.mount.background import release_aside  # noqa: PLC0415 (loads subprocess)
+                from layerctl.mount.background import release_aside  # noqa: PLC0415 (who only looks does without)
 
                 release_aside(aside)
                 return
@@ -199,7 +199,7 @@ class WorktreeMount:
 
         A child process holds the last reference, and its end, not ours, pays for that.
         """
-        from layerctl.mount.background import held  # noqa: PLC0415 (loads subprocess)
+        from layerctl.mount.background import held  # noqa: PLC0415 (who only looks does without)
 
         with held(self._path):
             syscalls.umount(os.fspath(self._path), MNT_DETACH)
@@ -235,6 +235,6 @@ def release_all_aside(folder: Path) -> None:
     """Tries again with every mount that was moved aside somewhere below a folder."""
     for mount in read_mounts():
         if Path(mount.mountpoint).is_relative_to(folder):
-            from layerctl.mount.background import release_aside  # noqa: PLC0415 (loads subprocess)
+            from layerctl.mount.background import release_aside  # noqa: PLC0415 (who only looks does without)
 
             release_aside(Path(mount.mountpoint))

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import signal
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -232,6 +231,8 @@ def _undisturbed() -> Iterator[None]:
 
     By handlers and not by a signal mask: a mask holds for one thread, and the others would take the signal.
     """
+    import threading  # noqa: PLC0415 (who only reads does without)
+
     if threading.current_thread() is not threading.main_thread():
         yield  # Python runs signal handlers in the main thread alone
         return

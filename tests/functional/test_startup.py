@@ -22,15 +22,15 @@ sys.exit(status)
 
 #: Modules that a verb loads, layerctl's own and all: no more than these. To raise one is to make the verb slower.
 LIMITS: dict[tuple[str, ...], tuple[int, int]] = {
-    ("log",): (78, 183),
-    ("status",): (98, 205),
-    ("diff",): (103, 213),
-    ("commit", "--allow-empty", "-m", "x"): (111, 224),
-    ("run", "true"): (106, 224),
-    ("rollback", "HEAD"): (100, 213),
-    ("checkout",): (100, 207),
-    ("tag",): (79, 184),
-    ("branch",): (78, 183),
+    ("log",): (78, 179),
+    ("status",): (98, 201),
+    ("diff",): (103, 209),
+    ("commit", "--allow-empty", "-m", "x"): (111, 218),
+    ("run", "true"): (106, 221),
+    ("rollback", "HEAD"): (100, 204),
+    ("checkout",): (100, 203),
+    ("tag",): (79, 180),
+    ("branch",): (78, 179),
 }
 #: What takes long to load, and what these verbs can do without.
 SLOW = (
