@@ -12,7 +12,7 @@ import os
 import stat
 import sys
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from layerctl.errors import UnsafeWriteLayer
 from layerctl.layer.content import BIG, digest_fd
@@ -25,6 +25,9 @@ from layerctl.model.ids import Digest
 from layerctl.model.progress import Progress, silent
 from layerctl.model.recursion import deep_recursion
 from layerctl.model.scan import RootPath, Scan, ScanDir
+
+if TYPE_CHECKING:
+    from layerctl.layer.statcache import StatCache
 
 #: Gives the digest of a file's content by its path and status, if the file need not be opened for it.
 DigestSource = Callable[[RootPath, os.stat_result], Digest | None]
@@ -67,6 +70,7 @@ class LayerScanner:
     Args:
         namespace: where the mount that wrote the layer keeps its marks.
         known: asked for a file's digest before the file is opened; may return None.
+        cache: asked for a file's digest before it is read.
         digests: by device and inode number, of files with several names; shared between scans.
         progress: told of entries read.
         tolerant: entries may vanish while they are read, because somebody is writing.
@@ -78,6 +82,7 @@ class LayerScanner:
         namespace: XattrNamespace,
         *,
         known: DigestSource | None = None,
+        cache: StatCache | None = None,
         digests: dict[tuple[int, int], Digest] | None = None,
         progress: Progress = silent,
         tolerant: bool = False,
@@ -85,6 +90,7 @@ class LayerScanner:
     ) -> None:
         self._namespace = namespace
         self._known = known
+        self._cache = cache
         self._digests = digests
         self._progress = progress
         self._tolerant = tolerant
@@ -280,7 +286,11 @@ class LayerScanner:
         inode = (status.st_dev, status.st_ino)
         if self._digests is not None and inode in self._digests:
             return self._digests[inode], status.st_size
-        digest, size = digest_fd(fd, status.st_size, at_most=status.st_size if self._tolerant else None)
+
+        def read() -> tuple[Digest, int]:
+            return digest_fd(fd, status.st_size, at_most=status.st_size if self._tolerant else None)
+
+        digest, size = self._cache.digest(fd, status, read) if self._cache is not None else read()
         if self._digests is not None and status.st_nlink > 1:
             self._digests[inode] = digest
         return digest, size

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,7 +21,7 @@ def held(path: Path) -> Iterator[None]:
     try:
         reader, writer = os.pipe2(os.O_CLOEXEC)
         try:
-            _start_alone("cd / && read -r _", [], {holder: holder, reader: 0})
+            _start_alone(["/bin/sh", "-c", "cd / && read -r _"], {holder: holder, reader: 0})
             yield
         finally:
             os.close(reader)
@@ -32,23 +32,21 @@ def held(path: Path) -> Iterator[None]:
 
 def release_aside(aside: Path) -> None:
     """Unmounts a mount that was moved aside, in the background; it stays while somebody uses it."""
-    _start_alone('cd / && exec /bin/umount -n "$1"', [os.fspath(aside)], {})
+    _start_alone(["/bin/umount", "-n", os.fspath(aside)], {})
 
 
-def _start_alone(script: str, words: Sequence[str], descriptors: Mapping[int, int]) -> None:
-    """Starts a shell that goes on alone and ends by itself.
+def _start_alone(argv: list[str], descriptors: Mapping[int, int]) -> None:
+    """Starts a program that goes on alone and ends by itself.
 
     What is left of it when it ended is cleared away with the next one's start; init does that if we end first.
 
     Args:
-        script: what it does.
-        words: the script's arguments.
+        argv: the program and its arguments.
         descriptors: of ours, and what they are there; the standard ones are /dev/null otherwise.
     """
     given = [(os.POSIX_SPAWN_DUP2, ours, theirs) for ours, theirs in descriptors.items()]
     others = {0, 1, 2} - set(descriptors.values())
     null = [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_RDWR, 0) for number in others]
-    argv = ["/bin/sh", "-c", script, "sh", *words]
     pid = os.posix_spawn(argv[0], argv, {}, file_actions=[*given, *null], setsid=True)
     _alone.append(pid)
     _alone[:] = [pid for pid in _alone if not _is_reaped(pid)]

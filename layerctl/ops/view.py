@@ -15,6 +15,7 @@ from layerctl.ops.rootfs import OPEN_UPPER
 from layerctl.values import frozen
 
 if TYPE_CHECKING:
+    from layerctl.layer.statcache import StatCache
     from layerctl.model.ids import ObjectId
     from layerctl.model.scan import RootPath, Scan, ScanDir
     from layerctl.model.worktree import WorktreeRecord
@@ -64,15 +65,20 @@ def read_write_layer(
         tolerant: somebody may be writing: what vanishes while it is read is left out.
         known: digests that need no reading.
     """
+    cache = _cache(context, adding=tolerant)
     tries = _TRIES
     while True:
         record, fd = _open_with_record(context)
         try:
-            scanner = LayerScanner(context.namespace, known=known, progress=context.progress, tolerant=tolerant)
+            scanner = LayerScanner(
+                context.namespace, known=known, cache=cache, progress=context.progress, tolerant=tolerant
+            )
             scan = scanner.scan(fd)
             forget(scan, untouched_targets(record, fd))
             tries -= 1
             if not tries or _is_current(context, record, fd):  # else it may be on its way to the store, or gone
+                if cache is not None:
+                    cache.save()
                 return record, scan
         finally:
             os.close(fd)
@@ -104,6 +110,15 @@ def _is_current(context: Context, record: WorktreeRecord, fd: int) -> bool:
         return os.path.samestat(os.stat(context.worktree.upper), os.fstat(fd)) and context.worktree.record == record
     except (FileNotFoundError, WorktreeNotFound):
         return False
+
+
+def _cache(context: Context, *, adding: bool) -> StatCache | None:
+    path = context.worktree.stat_cache
+    if not adding and not path.exists():
+        return None
+    from layerctl.layer.statcache import StatCache  # noqa: PLC0415 (a commit mostly does without)
+
+    return StatCache(path, adding=adding, tmp=context.layout.tmp)
 
 
 def forget(scan: Scan, paths: frozenset[RootPath]) -> None:

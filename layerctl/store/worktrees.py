@@ -50,6 +50,11 @@ class Worktree:
         return self.folder / "upper"
 
     @property
+    def stat_cache(self) -> Path:
+        """Digests of files in the write layer, by their status; may be missing."""
+        return self.folder / "stat-cache"
+
+    @property
     def work(self) -> Path:
         """Overlayfs's work directory."""
         return self.folder / "work"

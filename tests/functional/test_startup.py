@@ -23,12 +23,12 @@ sys.exit(status)
 #: Modules that a verb loads, layerctl's own and all: no more than these. To raise one is to make the verb slower.
 LIMITS: dict[tuple[str, ...], tuple[int, int]] = {
     ("log",): (78, 179),
-    ("status",): (98, 201),
-    ("diff",): (103, 209),
+    ("status",): (99, 202),
+    ("diff",): (104, 210),
     ("commit", "--allow-empty", "-m", "x"): (111, 218),
     ("run", "true"): (106, 221),
     ("rollback", "HEAD"): (100, 204),
-    ("checkout",): (100, 203),
+    ("checkout",): (101, 204),
     ("tag",): (79, 180),
     ("branch",): (78, 179),
 }

@@ -15,7 +15,7 @@ from layerctl.store.refs import is_ref_name
 from layerctl.store.revisions import head_ref
 from layerctl.store.worktrees import DEFAULT, Worktree, check_name
 
-_KNOWN = {"HEAD", "worktree.json", "bisect.json", "restoring", "lock", "upper", "work", "empty"}
+_KNOWN = {"HEAD", "worktree.json", "bisect.json", "restoring", "lock", "stat-cache", "upper", "work", "empty"}
 
 
 def check_worktrees(survey: Survey) -> None:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import mmap
 import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+from layerctl import Repository
 from layerctl.layer import scan as scan_module
+from layerctl.layer import statcache
 from layerctl.layer.content import digest_bytes
 from layerctl.model.change import Aspect
 from layerctl.model.results import Diff, Status
+from tests.support.mounts import unmount_below
 from tests.unit.ops.conftest import Box
 
 
@@ -77,3 +83,78 @@ def test_what_was_not_read_for_a_status_is_read_for_a_commit(box: Box) -> None:
     box.repo.commit("new")
     [change] = [change for change in box.repo.show()[1].changes if change.path == b"new"]
     assert change.new is not None and change.new.digest == digest_bytes(b"new")
+
+
+# what was read once
+
+
+@pytest.fixture
+def disk(loop_mount: Callable[..., Path]) -> Iterator[Box]:
+    """A box on a filesystem whose times can be trusted; its base has two files."""
+
+    def make(source: Path) -> None:
+        for name in ("a", "b"):
+            (source / name).write_bytes(name.encode() * 9000)
+
+    box = Box(loop_mount("disk", megabytes=64))
+    box.base(make)
+    yield box
+    unmount_below(box.top)
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Does not make tests wait until files are old."""
+    monkeypatch.setattr(statcache, "_OLD", -(10**9))
+
+
+@pytest.mark.usefixtures("patient")
+def test_a_status_after_a_status_and_a_commit_after_it_read_nothing_twice(disk: Box, reads: list[int]) -> None:
+    (disk.root / "a").write_bytes(b"x" * 9000)
+    (disk.root / "b").chmod(0o600)
+    disk.repo.status()
+    assert reads == [9000, 9000]
+    disk.repo.status()
+    disk.repo.diff()
+    disk.repo.commit("after")
+    assert reads == [9000, 9000]
+    [_, shown] = disk.repo.show()
+    digests = {change.path: change.new.digest for change in shown.changes if change.new and change.new.size}
+    assert digests == {b"a": digest_bytes(b"x" * 9000), b"b": digest_bytes(b"b" * 9000)}
+    assert Repository.fsck(disk.home).problems == ()
+
+
+@pytest.mark.usefixtures("patient")
+@pytest.mark.parametrize("how", ["write", "mapping", "mapping from before"])
+def test_what_is_written_through_the_mount_after_a_status_is_read_again(disk: Box, reads: list[int], how: str) -> None:
+    path = disk.root / "a"
+    path.write_bytes(b"x" * 9000)
+    with ExitStack() as stack:
+        mapped = _mapping(path, stack) if how == "mapping from before" else None
+        disk.repo.status()
+        mtime = path.stat().st_mtime_ns
+        if how == "write":
+            with path.open("r+b") as file:
+                file.write(b"new")
+        else:
+            (mapped or _mapping(path, stack))[:3] = b"new"
+        os.utime(path, ns=(mtime, mtime))
+    disk.repo.commit("after")
+    [_, shown] = disk.repo.show()
+    [change] = [change for change in shown.changes if change.path == b"a"]
+    assert change.new is not None and change.new.digest == digest_bytes(b"new" + b"x" * 8997)
+    assert Repository.fsck(disk.home).problems == ()
+
+
+def _mapping(path: Path, stack: ExitStack) -> mmap.mmap:
+    with path.open("r+b") as file:
+        return stack.enter_context(mmap.mmap(file.fileno(), 9000))
+
+
+@pytest.mark.usefixtures("patient")
+def test_what_is_remembered_is_nothing_strange_to_a_check(disk: Box) -> None:
+    (disk.root / "a").write_bytes(b"x" * 9000)
+    disk.repo.status()
+    assert disk.upper.with_name("stat-cache").exists()
+    assert Repository.fsck(disk.home).problems == ()
+    assert os.listdir(disk.layout.tmp) == []
