@@ -260,6 +260,7 @@ class GitRepository:
 
     def walk(self, starts: list[CommitId], hidden: list[CommitId]) -> Iterator[CommitId]:
         """Commits reachable from ``starts`` but not from ``hidden``, newest first, children before their parents."""
+        starts = list(dict.fromkeys(starts))
         if len(starts) == 1 and not hidden:
             yield from self._line(starts[0])
         else:

@@ -12,6 +12,8 @@ from layerctl.model.ids import CommitId, ObjectId
 from layerctl.ops.history import touching
 from layerctl.ops.log import log
 from layerctl.snapshot.hardlinks import write_groups
+from layerctl.store.git import GitRepository
+from layerctl.store.walk import Node
 from tests.property.states import State, write_state
 from tests.support.histories import History
 from tests.unit.snapshot.builders import DIR, file
@@ -104,3 +106,24 @@ def test_the_log_of_a_path_costs_its_history_and_not_the_image(tmp_path: Path) -
         costs[directories] = len(history.reads)
         assert costs[directories] < count + 7 * 12
     assert costs[5] == costs[600]
+
+
+@pytest.mark.parametrize("everything", [False, True], ids=["of HEAD", "of all that lead to one commit"])
+def test_the_newest_of_a_line_cost_no_more_than_they_are(
+    history: History, monkeypatch: pytest.MonkeyPatch, everything: bool
+) -> None:
+    tip, _ = _long(history, 1)
+    history.branch(tip)
+    history.branch(tip, "release")
+    asked: list[str] = []
+    real = GitRepository._ancestry
+
+    def counted(git: GitRepository, commit: str) -> Node:
+        asked.append(commit)
+        return real(git, commit)
+
+    monkeypatch.setattr(GitRepository, "_ancestry", counted)
+    found = [entry.commit.id for entry in log(history.context, limit=10, everything=everything)]
+    assert found[0] == tip
+    assert len(found) == 10
+    assert len(asked) <= 10
