@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from layerctl.cli.declare import App, Command, Parameter
     from layerctl.cli.session import Session
 
+#: What a number of commits follows.
+_COUNT = ("-n", "--max-count")
+
 
 class Step(NamedTuple):
     """One of the commands that a command line names.
@@ -107,10 +110,14 @@ def split_at_dashes(words: Sequence[str]) -> tuple[list[str], list[str] | None]:
 
 
 def spell_out(words: Sequence[str]) -> list[str]:
-    """With ``-n 5`` for ``-5``."""
-    return [
-        piece for word in words for piece in (("-n", word[1:]) if word[:1] == "-" and word[1:].isdecimal() else (word,))
-    ]
+    """With ``-n 5`` for ``-5``; what follows ``-n`` stays what it is."""
+    found: list[str] = []
+    is_value = False
+    for word in words:
+        is_count = not is_value and word[:1] == "-" and word[1:].isdecimal()
+        found += ("-n", word[1:]) if is_count else (word,)
+        is_value = not is_value and word in _COUNT
+    return found
 
 
 def _options(command: Command, words: Sequence[str], *, stop: bool) -> tuple[dict[str, Any], list[str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from layerctl.errors import RevisionNotFound
@@ -30,7 +31,8 @@ def log(
     starts, hidden = _ends(context, revisions, everything)
     names = decorations(context)
     found = _found(context, starts, hidden, paths)
-    return _limited((LogEntry(commit, names.get(commit.id, ())) for commit in found), limit)
+    entries = (LogEntry(commit, names.get(commit.id, ())) for commit in found)
+    return islice(entries, limit) if limit is not None and limit >= 0 else entries
 
 
 def decorations(context: Context) -> dict[CommitId, tuple[str, ...]]:
@@ -103,10 +105,3 @@ def _found(
     from layerctl.ops.history import touching  # noqa: PLC0415 - only the history of a path needs it
 
     return map(context.store.commits.read, touching(context, starts, hidden, paths))
-
-
-def _limited(entries: Iterator[LogEntry], limit: int | None) -> Iterator[LogEntry]:
-    for count, entry in enumerate(entries):
-        if limit is not None and count >= limit:
-            return
-        yield entry

@@ -141,3 +141,12 @@ def test_a_reader_that_goes_away_is_no_error(history: Repo) -> None:
     _, err = process.communicate(timeout=30)
     assert_no_crash(err)
     assert b"BrokenPipe" not in err
+
+
+@pytest.mark.parametrize(
+    ("words", "count"), [(["-2"], 2), (["-n", "2"], 2), (["-n2"], 2), (["-n", "0"], 0), (["-n", "-1"], None)]
+)
+def test_a_number_of_commits_is_what_git_takes_it_for(history: Repo, words: list[str], count: int | None) -> None:
+    lines = history.cli("log", "--oneline", *words).lines
+    assert len(lines) == len(history.git("log", "--oneline", *words).splitlines())
+    assert count is None or len(lines) == count

@@ -36,7 +36,7 @@ class History:
 
         Args:
             revisions: revisions and ranges (``a..b``, ``^a``); HEAD by default.
-            limit: at most so many.
+            limit: at most so many; all, as Git has it, if it is negative.
             everything: start from all branches and tags and from HEAD.
             paths: only commits that change something at or below these.
         """
