@@ -6,6 +6,7 @@ import errno
 import fcntl
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 
 from blake3 import blake3
 
@@ -13,9 +14,9 @@ from layerctl.errors import Damaged
 from layerctl.model.ids import Digest
 
 _CHUNK = 1 << 20
+#: From so many bytes on, a file is read by one thread and hashed by others.
 BIG = 16 << 20
-#: Fits into a core's own cache: what is read is hashed before it goes out to memory.
-_BIG_CHUNK = 2 << 20
+_BIG_CHUNK = 4 << 20
 _FICLONE = 0x40049409
 _CANNOT_CLONE = {errno.EOPNOTSUPP, errno.EXDEV, errno.EINVAL, errno.ENOTTY, errno.EPERM, errno.ENOSYS}
 _CANNOT_COPY_RANGE = {errno.EOPNOTSUPP, errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EPERM}
@@ -43,9 +44,21 @@ def digest_fd(fd: int, size_hint: int, *, at_most: int | None = None) -> tuple[D
         if len(data) == size_hint:
             return Digest(blake3(data).digest()), size_hint
         return _digest_stream(fd, blake3(data), len(data), _CHUNK, at_most)
-    threads = blake3.AUTO if size_hint >= BIG else 1
-    chunk = _BIG_CHUNK if size_hint >= BIG else _CHUNK
-    return _digest_stream(fd, blake3(max_threads=threads), 0, chunk, at_most)
+    if size_hint >= BIG:
+        with suppress(RuntimeError):  # no thread can be had
+            return _digest_ahead(fd, at_most)
+    return _digest_stream(fd, blake3(), 0, _CHUNK, at_most)
+
+
+def _digest_ahead(fd: int, at_most: int | None) -> tuple[Digest, int]:
+    from layerctl.layer.readahead import pieces  # noqa: PLC0415 (mostly not needed)
+
+    hasher, size = blake3(max_threads=blake3.AUTO), 0
+    with pieces(fd, _BIG_CHUNK, at_most) as found:
+        for piece in found:
+            hasher.update(piece)
+            size += len(piece)
+    return Digest(hasher.digest()), size
 
 
 def _digest_stream(fd: int, hasher: blake3, done: int, chunk: int, at_most: int | None) -> tuple[Digest, int]:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import random
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +15,7 @@ from blake3 import blake3
 
 from layerctl.layer import content as content_module
 from layerctl.layer.content import EMPTY_DIGEST, copy_content, digest_bytes, digest_fd
+from layerctl.layer.readahead import pieces
 
 _MIB = 1 << 20
 
@@ -28,6 +32,63 @@ def test_a_digest_is_blake3_of_the_whole_file_whatever_its_size_was_said_to_be(
     digest, count = digest_fd(fd, said)
     os.close(fd)
     assert (digest, count) == (blake3(data[:size]).digest(), size)
+
+
+_BIG = 20 << 20
+
+
+@pytest.fixture
+def big(tmp_path: Path) -> Iterator[tuple[int, bytes]]:
+    """An open file that is read by a thread, and what is in it."""
+    data = random.Random(1).randbytes(_BIG)
+    (tmp_path / "big").write_bytes(data)
+    fd = os.open(tmp_path / "big", os.O_RDONLY)
+    yield fd, data
+    os.close(fd)
+    assert threading.active_count() == 1
+
+
+@pytest.mark.parametrize("at_most", [_BIG + 5, _BIG, _BIG - 1, 4 << 20, (4 << 20) + 1, 1, 0])
+def test_no_more_is_read_of_a_big_file_than_it_had(big: tuple[int, bytes], at_most: int) -> None:
+    fd, data = big
+    expected = data[:at_most]
+    assert digest_fd(fd, _BIG, at_most=at_most) == (blake3(expected).digest(), len(expected))
+
+
+def test_a_big_file_is_hashed_where_no_thread_can_be_had(
+    big: tuple[int, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refused)
+    fd, data = big
+    assert digest_fd(fd, _BIG) == (blake3(data).digest(), _BIG)
+
+
+@pytest.mark.parametrize("number", [1, 2, 4])
+def test_an_error_in_the_middle_of_a_big_file_is_that_error(
+    big: tuple[int, bytes], monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    fd, _ = big
+    real, count = os.readv, 0
+
+    def failing(descriptor: int, buffers: list[memoryview]) -> int:
+        nonlocal count
+        count += 1
+        if count == number:
+            raise OSError(errno.EIO, "Input/output error")
+        return real(descriptor, buffers)
+
+    monkeypatch.setattr(os, "readv", failing)
+    with pytest.raises(OSError, match="Input/output error"):
+        digest_fd(fd, _BIG)
+
+
+def test_an_interrupt_leaves_no_thread_behind(big: tuple[int, bytes]) -> None:
+    with pytest.raises(KeyboardInterrupt), pieces(big[0], 1 << 20, None) as found:
+        next(found)
+        raise KeyboardInterrupt
 
 
 def test_the_digest_of_nothing() -> None:
