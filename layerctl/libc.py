@@ -27,11 +27,15 @@ def call(function: str, *arguments: Any, path: str | bytes | None = None) -> int
         path: for the message of an error.
 
     Raises:
-        OSError: it failed.
+        OSError: it failed, or this C library does not have it.
     """
     ctypes, library = _load()
     words = [ctypes.c_long(item) if isinstance(item, int) else item for item in arguments]
-    result: int = getattr(library, function)(*words)
+    try:
+        found = getattr(library, function)
+    except AttributeError:
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS), function) from None
+    result: int = found(*words)
     if result < 0:
         code = ctypes.get_errno()
         raise OSError(code, os.strerror(code), os.fsdecode(path) if path is not None else None)

@@ -6,7 +6,6 @@ import errno
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import suppress
 
 from blake3 import blake3
 
@@ -45,8 +44,7 @@ def digest_fd(fd: int, size_hint: int, *, at_most: int | None = None) -> tuple[D
             return Digest(blake3(data).digest()), size_hint
         return _digest_stream(fd, blake3(data), len(data), _CHUNK, at_most)
     if size_hint >= BIG:
-        with suppress(RuntimeError):  # no thread can be had
-            return _digest_ahead(fd, at_most)
+        return _digest_ahead(fd, at_most)
     return _digest_stream(fd, blake3(), 0, _CHUNK, at_most)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from queue import SimpleQueue
 
 #: Buffers that may be filled; None ends the thread.
@@ -25,20 +25,22 @@ def pieces(fd: int, size: int, at_most: int | None) -> Iterator[Iterator[memoryv
 
     Yields:
         The pieces; each is good until the next is asked for. Asking raises the OSError that reading met.
-
-    Raises:
-        RuntimeError: no thread can be had.
     """
     free, full = _Free(), _Full()
     for _ in range(2):
         free.put(memoryview(bytearray(size)))
     thread = threading.Thread(target=_read, args=(fd, at_most, free, full), daemon=True)
-    thread.start()
     try:
-        yield _taken(free, full)
+        try:
+            thread.start()
+        except RuntimeError:  # no thread can be had
+            yield _one_by_one(fd, size, at_most)
+        else:
+            yield _taken(free, full)
     finally:
         free.put(None)
-        thread.join()
+        with suppress(RuntimeError):  # it was never started
+            thread.join()
 
 
 def _read(fd: int, at_most: int | None, free: _Free, full: _Full) -> None:
@@ -65,3 +67,10 @@ def _taken(free: _Free, full: _Full) -> Iterator[memoryview]:
             return
         yield buffer[:count]
         free.put(buffer)
+
+
+def _one_by_one(fd: int, size: int, at_most: int | None) -> Iterator[memoryview]:
+    buffer, done = memoryview(bytearray(size)), 0
+    while count := os.readv(fd, [buffer if at_most is None else buffer[: at_most - done]]):
+        done += count
+        yield buffer[:count]

@@ -258,6 +258,8 @@ class LayerScanner:
             status = os.stat(name, dir_fd=dir_fd, follow_symlinks=False)
             digest = self._known(path, status)
             if digest is not None:
+                if self._cache is not None:
+                    self._cache.keep(status)
                 return self._file_at(path_in(dir_fd, name), status, path, lambda: (digest, status.st_size))
         fd = open_regular(dir_fd, name) if self._tolerant else open_unnoticed(name, _OPEN_FILE, dir_fd)
         try:

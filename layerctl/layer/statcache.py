@@ -80,8 +80,13 @@ class StatCache:
             self._used[key] = digest
         return digest, size
 
+    def keep(self, status: os.stat_result) -> None:
+        """Says that a file is still there, whose digest nobody wants to know this time."""
+        if self._rows and (known := self._rows.get(key := _key(status))) is not None:
+            self._used[key] = known
+
     def save(self) -> None:
-        """Writes what was asked for since, and nothing else; not being able to is no error.
+        """Writes what was asked for or kept, and nothing else; not being able to is no error.
 
         Does nothing where nothing is taken in.
         """
@@ -97,7 +102,7 @@ class StatCache:
                 made.write_bytes(body + xxhash.xxh3_128_digest(body))
                 made.rename(self._path)
             except OSError:
-                made.unlink()
+                made.unlink(missing_ok=True)
                 raise
 
     def _load(self) -> dict[bytes, bytes]:

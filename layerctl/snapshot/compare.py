@@ -11,7 +11,7 @@ from layerctl.model.change import Change
 from layerctl.model.listing import parse_entry
 from layerctl.model.scan import RootPath, in_path_order
 from layerctl.snapshot.directory import Directory, load
-from layerctl.snapshot.hardlinks import Groups, read_groups, relinked
+from layerctl.snapshot.hardlinks import Groups, read_groups, relinked_paths
 from layerctl.values import frozen
 
 if TYPE_CHECKING:
@@ -176,13 +176,8 @@ def _relinks(objects: ObjectStore, before: Directory, after: Directory, found: I
     if before is EMPTY:  # all of it is new
         return []
     old, new = read_groups(objects, before.hardlinks), read_groups(objects, after.hardlinks)
-    members = {path for group in (*old, *new) for path in group}
-    if not members:
-        return []
-    moved = [change for change in found if change.path in members and change.differs]
-    deleted = {change.path for change in moved if change.new is None}
-    changed = {change.path for change in moved} - deleted
-    paths = (path for group in relinked(old, new, changed, deleted) for path in group)
+    changes = ((change.path, change.new is None) for change in found if change.differs)
+    paths = relinked_paths(old, new, changes)
     return [RawChange(path, text, text, relinked=True) for path in paths for text in (text_at(objects, after, path),)]
 
 

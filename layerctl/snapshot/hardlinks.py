@@ -54,6 +54,24 @@ def touches(root: ScanDir, path: RootPath) -> bool:
     return True
 
 
+def relinked_paths(old: Groups, new: Groups, changes: Iterable[tuple[RootPath, bool]]) -> Iterator[RootPath]:
+    """Paths of which only the hard links differ.
+
+    Args:
+        old: groups before.
+        new: groups after.
+        changes: the paths that are new, gone or otherwise different, each with whether it is gone; looked at only if
+            there are groups.
+    """
+    members = {path for group in (*old, *new) for path in group}
+    if not members:
+        return
+    moved = {path: gone for path, gone in changes if path in members}
+    deleted = {path for path, gone in moved.items() if gone}
+    for group in relinked(old, new, moved.keys() - deleted, deleted):
+        yield from group
+
+
 def relinked(
     old: Groups, new: Groups, changed: set[RootPath], deleted: set[RootPath]
 ) -> Iterator[tuple[RootPath, ...]]:

@@ -15,7 +15,7 @@ from layerctl.model.listing import parse_entry
 from layerctl.model.recursion import deep_recursion
 from layerctl.snapshot.compare import EMPTY, differing_below, text_at
 from layerctl.snapshot.directory import IMPLIED_DIR, Directory, load
-from layerctl.snapshot.hardlinks import merge_groups, read_groups, relinked
+from layerctl.snapshot.hardlinks import merge_groups, read_groups, relinked_paths
 
 if TYPE_CHECKING:
     from layerctl.model.ids import ObjectId
@@ -105,18 +105,12 @@ class _Walk:
         old = read_groups(self._objects, before.hardlinks)
         lower = old if below is before else read_groups(self._objects, below.hardlinks)
         new = merge_groups(lower, scan)
-        members = {path for group in (*old, *new) for path in group}
-        if not members:
-            return
-        moved = [change for change in self.found if change.path in members]
-        deleted = {change.path for change in moved if change.new is None}
-        changed = {change.path for change in moved} - deleted
-        for group in relinked(old, new, changed, deleted):
-            for path in group:
-                text = text_at(self._objects, before, path)
-                assert text is not None  # nothing else about it differs
-                entry = parse_entry(text)
-                self.found.append(Change(path, entry, entry, relinked=True))
+        changes = [(change.path, change.new is None) for change in self.found]
+        for path in relinked_paths(old, new, changes):
+            text = text_at(self._objects, before, path)
+            assert text is not None  # nothing else about it differs
+            entry = parse_entry(text)
+            self.found.append(Change(path, entry, entry, relinked=True))
 
     def _put(self, path: RootPath, before: bytes | None, new: Entry | None) -> None:
         old = parse_entry(before) if before is not None else None

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from layerctl.store.git import GitRepository
     from layerctl.store.layout import Layout
 
+#: In the name of a record, so that names sort as their numbers do.
+_DIGITS = 10
 _DEFERRED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -99,7 +101,7 @@ class Journal:
 
     def next_number(self) -> int:
         """The number of the operation to come."""
-        last = max(self._names(), default="0")  # names sort as their numbers do
+        last = max(self._names(), default="0")
         return max(_number(last), self.expired) + 1
 
     @property
@@ -171,12 +173,12 @@ class Journal:
 
     def _names(self) -> list[str]:
         try:
-            return [name for name in os.listdir(self._log) if name[0].isdigit()]
+            return [name for name in os.listdir(self._log) if name[0].isdigit() and name[_DIGITS:] == ".json"]
         except FileNotFoundError:
             return []
 
     def _path(self, number: int) -> Path:
-        return self._log / f"{number:010d}.json"
+        return self._log / f"{number:0{_DIGITS}d}.json"
 
     def _apply(self, operation: Operation, *, again: bool = False) -> None:
         name, _, rest = operation.author.partition(" <")

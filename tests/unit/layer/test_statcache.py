@@ -44,26 +44,6 @@ def _made(loop_mount: Callable[..., Path], fstype: str) -> Path:
     return found
 
 
-@pytest.fixture
-def reads(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Sizes of the files that were read."""
-    found: list[int] = []
-    real = scan_module.digest_fd
-
-    def counted(fd: int, size: int, **options: int | None) -> object:
-        found.append(size)
-        return real(fd, size, **options)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(scan_module, "digest_fd", counted)
-    return found
-
-
-@pytest.fixture
-def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Does not make tests wait until files are old: the times of this kernel tell every change from the next."""
-    monkeypatch.setattr(statcache, "_OLD", -(10**9))
-
-
 def _scan(top: Path, *, adding: bool = True, cached: bool = True) -> dict[bytes, Digest | None]:
     """What a scan says is in the files."""
     cache = StatCache(top / "stat-cache", adding=adding, tmp=top) if cached else None

@@ -11,11 +11,10 @@ from pathlib import Path
 import pytest
 
 from layerctl import Repository
-from layerctl.layer import scan as scan_module
-from layerctl.layer import statcache
 from layerctl.layer.content import digest_bytes
 from layerctl.model.change import Aspect
 from layerctl.model.results import Diff, Status
+from layerctl.model.search import Query
 from tests.support.mounts import unmount_below
 from tests.unit.ops.conftest import Box
 
@@ -24,20 +23,6 @@ def _make(source: Path) -> None:
     (source / "d").mkdir()
     for name in ("same size", "other size", "touched", "d/mode", "linked", "a directory soon"):
         (source / name).write_text("1234")
-
-
-@pytest.fixture
-def reads(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Sizes of the files that were read."""
-    found: list[int] = []
-    real = scan_module.digest_fd
-
-    def counted(fd: int, size: int, **options: int | None) -> object:
-        found.append(size)
-        return real(fd, size, **options)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(scan_module, "digest_fd", counted)
-    return found
 
 
 @pytest.mark.parametrize("verb", ["status", "diff"])
@@ -102,12 +87,6 @@ def disk(loop_mount: Callable[..., Path]) -> Iterator[Box]:
     unmount_below(box.top)
 
 
-@pytest.fixture
-def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Does not make tests wait until files are old."""
-    monkeypatch.setattr(statcache, "_OLD", -(10**9))
-
-
 @pytest.mark.usefixtures("patient")
 def test_a_status_after_a_status_and_a_commit_after_it_read_nothing_twice(disk: Box, reads: list[int]) -> None:
     (disk.root / "a").write_bytes(b"x" * 9000)
@@ -122,6 +101,18 @@ def test_a_status_after_a_status_and_a_commit_after_it_read_nothing_twice(disk: 
     digests = {change.path: change.new.digest for change in shown.changes if change.new and change.new.size}
     assert digests == {b"a": digest_bytes(b"x" * 9000), b"b": digest_bytes(b"b" * 9000)}
     assert Repository.fsck(disk.home).problems == ()
+
+
+@pytest.mark.usefixtures("patient")
+def test_a_look_that_reads_nothing_forgets_nothing(disk: Box, reads: list[int]) -> None:
+    disk.repo.commit("empty", allow_empty=True)
+    (disk.root / "a").write_bytes(b"x" * 9000)
+    disk.repo.status()
+    assert reads == [9000]
+    list(disk.repo.grep(Query((b"nothing",)))[1])
+    (disk.root / "new").write_bytes(b"n")
+    disk.repo.status()
+    assert reads == [9000]
 
 
 @pytest.mark.usefixtures("patient")

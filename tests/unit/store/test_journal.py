@@ -230,6 +230,8 @@ def test_numbers_go_on_from_the_highest(store: Store, layout: Layout) -> None:
     assert store.journal.next_number() == 1
     for number in (1, 2, 9, 10):
         store.journal.perform(_operation(FileMove("worktrees/default/x", None, "x"), number=number))
+    for name in ("9.json", "99999999999.json", "0000000099.json.orig", "x.json"):
+        (layout.journal / "ops" / name).write_text("no record of ours")
     assert store.journal.next_number() == 11
     assert [operation.number for operation in store.journal.operations()] == [10, 9, 2, 1]
     with pytest.raises(NotFound):
