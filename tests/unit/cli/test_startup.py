@@ -40,3 +40,22 @@ def test_a_verb_that_prints_a_history_needs_neither_rich_nor_pydantic() -> None:
     names = loaded("log", "--nope")
     assert "layerctl.cli.commands.log" in names
     assert not {"rich", "pydantic"} & names
+
+
+@pytest.mark.parametrize(
+    ("words", "environment", "most"),
+    [(("--version",), {}, 22), (("diff", "--st"), {"_LAYERCTL_COMPLETE": "bash"}, 102)],
+    ids=["--version", "completion"],
+)
+def test_what_a_shell_asks_for_loads_little(words: tuple[str, ...], environment: dict[str, str], most: int) -> None:
+    """Modules beyond those that the interpreter loads for itself: to raise the number is to make it slower."""
+    names = loaded(*words, environment=environment) - _BARE
+    assert "typer" not in names
+    assert len(names) <= most, names
+
+
+_BARE = set(
+    subprocess.run(
+        [sys.executable, "-c", "import sys; print(*sys.modules)"], capture_output=True, text=True, check=True
+    ).stdout.split()
+)
