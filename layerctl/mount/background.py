@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 #: Child processes that nobody has waited for.
@@ -15,13 +15,14 @@ _alone: list[int] = []
 def held(path: Path) -> Iterator[None]:
     """Lets a child process have the last reference to what is mounted at a path.
 
-    It ends after the block, and its end, not ours, pays for the tearing down.
+    It ends after the block, and its end, not ours, pays for the tearing down. Where no process can be had, we pay.
     """
     holder = os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         reader, writer = os.pipe2(os.O_CLOEXEC)
         try:
-            _start_alone(["/bin/sh", "-c", "cd / && read -r _"], {holder: holder, reader: 0})
+            with suppress(OSError):
+                _start_alone(["/bin/sh", "-c", "cd / && read -r _"], {holder: holder, reader: 0})
             yield
         finally:
             os.close(reader)
@@ -31,8 +32,12 @@ def held(path: Path) -> Iterator[None]:
 
 
 def release_aside(aside: Path) -> None:
-    """Unmounts a mount that was moved aside, in the background; it stays while somebody uses it."""
-    _start_alone(["/bin/umount", "-n", os.fspath(aside)], {})
+    """Unmounts a mount that was moved aside, in the background; it stays while somebody uses it.
+
+    Where no process can be had, it stays until somebody tries again.
+    """
+    with suppress(OSError):
+        _start_alone(["/bin/umount", "-n", os.fspath(aside)], {})
 
 
 def _start_alone(argv: list[str], descriptors: Mapping[int, int]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import mmap
 import os
 import random
@@ -243,6 +244,24 @@ def test_a_damaged_cache_is_none(disk: Path, reads: list[int], damage: str) -> N
         assert _scan(disk) == expected
         assert len(reads) == 6
     assert sorted(set(os.listdir(disk)) - {"lost+found"}) == ["files", "stat-cache"]
+
+
+@pytest.mark.usefixtures("patient")
+def test_a_full_disk_is_no_error_and_nothing_is_left_of_it(
+    disk: Path, reads: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cut_short(path: Path, data: bytes) -> int:
+        with path.open("wb") as file:
+            file.write(data[:50])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    _fill(disk / "files/a", b"a")
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_bytes", cut_short)
+        assert _scan(disk) == {b"a": digest_bytes(b"a" * _SIZE)}
+    assert sorted(set(os.listdir(disk)) - {"lost+found"}) == ["files"]
+    _scan(disk)
+    assert len(reads) == 2
 
 
 @pytest.mark.usefixtures("patient")

@@ -248,6 +248,24 @@ def test_letting_mounts_go_leaves_no_dead_children(mount: WorktreeMount, spec: _
     assert len(_dead_children()) <= 2
 
 
+@pytest.mark.parametrize("is_kept", [False, True], ids=["detached", "moved aside"])
+def test_where_no_process_can_be_had_mounts_are_swapped_all_the_same(
+    mount: WorktreeMount, spec: _Make, top: Path, monkeypatch: pytest.MonkeyPatch, is_kept: bool
+) -> None:
+    def refused(*args: object, **options: object) -> int:
+        raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    aside = top / "aside"
+    aside.mkdir()
+    monkeypatch.setattr(os, "posix_spawn", refused)
+    mount.swap(spec("b"), aside if is_kept else None)
+    assert _names(mount) == ["b"]
+    assert (mount_at(aside) is not None) == is_kept
+    monkeypatch.undo()
+    release_all_aside(aside)
+    _wait_until(lambda: mount_at(aside) is None)
+
+
 def _dead_children() -> list[int]:
     found = []
     for pid in (int(name) for name in os.listdir("/proc") if name.isdigit()):
